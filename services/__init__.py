@@ -1,0 +1,1 @@
+"""Independent programs with the same furniture in each room."""

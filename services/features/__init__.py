@@ -1,0 +1,1 @@
+"""Readings to features. Consumes completed windows; reads readings, prices, tariffs; writes feature tables; produces built tables."""

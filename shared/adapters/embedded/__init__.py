@@ -1,0 +1,1 @@
+"""The family that needs no server: SQLite files and an in-process bus."""

@@ -1,0 +1,47 @@
+"""The envelope of every message: CloudEvents attribute names, and the ids that let one reading be followed."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from shared.contracts.base import Instant, Wire
+from shared.contracts.events import EVENTS, Event
+
+
+class UnknownEventError(ValueError):
+    """A message whose type or major version this program does not know."""
+
+
+class Envelope(Wire):
+    """CloudEvents 1.0 attributes; `data` is the event's body."""
+
+    specversion: str = "1.0"
+    id: str
+    type: str
+    source: str
+    time: Instant
+    correlationid: str
+    causationid: str | None = None
+    data: dict[str, Any]
+
+    def event(self) -> Event:
+        """The body as its model. Raises `UnknownEventError`, or pydantic's `ValidationError` for a malformed body."""
+        try:
+            model = EVENTS[self.type]
+        except KeyError:
+            raise UnknownEventError(f"message type is {self.type!r}: this program knows {', '.join(sorted(EVENTS))}") from None
+        return model.model_validate(self.data)
+
+
+def wrap(event: Event, *, source: str, time: datetime, cause: Envelope | None = None, correlation_id: str | None = None) -> Envelope:
+    """Put an event in its envelope. The correlation id is the cause's, else the given one, else new."""
+    own = str(uuid.uuid4())
+    return Envelope(
+        id=own,
+        type=event.TYPE,
+        source=source,
+        time=time,
+        correlationid=cause.correlationid if cause else (correlation_id or own),
+        causationid=cause.id if cause else None,
+        data=event.model_dump(mode="json"),
+    )

@@ -1,0 +1,106 @@
+"""One model per message. The type is `<context>.<noun>.<past participle>.v<major>`; commands end in `.requested`."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.contracts.base import Instant, Wire
+from shared.contracts.readings import ReadingDocument
+from shared.domain.forecast import Target
+
+
+class Event(Wire):
+    """A message's body. `TYPE` is its type and routing key."""
+
+    TYPE: ClassVar[str]
+
+
+class ReadingsRecorded(Event):
+    """A gateway has measured; the rows are in its edge store already."""
+
+    TYPE: ClassVar[str] = "telemetry.reading.recorded.v1"
+    site_id: str
+    readings: list[ReadingDocument] = Field(max_length=10_000)
+
+
+class SyncWindowCompleted(Event):
+    """Readings of this interval are in the cloud store."""
+
+    TYPE: ClassVar[str] = "sync.window.completed.v1"
+    site_id: str
+    start: Instant
+    end: Instant
+    accepted: int
+    rejected: int
+
+
+class FeaturesTableBuilt(Event):
+    """Features of this interval are in the cloud store."""
+
+    TYPE: ClassVar[str] = "features.table.built.v1"
+    site_id: str
+    start: Instant
+    end: Instant
+    rows: int
+    catalog_version: str
+
+
+class ModelTrainingRequested(Event):
+    """Please train this site's models."""
+
+    TYPE: ClassVar[str] = "model.training.requested.v1"
+    site_id: str
+
+
+class ModelTrainingCompleted(Event):
+    """A model was trained and tested; `promoted` says whether it serves now."""
+
+    TYPE: ClassVar[str] = "model.training.completed.v1"
+    site_id: str
+    target: Target
+    model_name: str
+    model_version: str
+    promoted: bool
+    skill: float | None
+
+
+class ForecastRunPublished(Event):
+    """New forecasts of a site are in the cloud store."""
+
+    TYPE: ClassVar[str] = "forecast.run.published.v1"
+    site_id: str
+    issued_at: Instant
+    targets: list[Target]
+    forecast_ids: list[str]
+
+
+class ScheduleRunRequested(Event):
+    """Please plan this site now."""
+
+    TYPE: ClassVar[str] = "schedule.run.requested.v1"
+    site_id: str
+
+
+class ScheduleRunPublished(Event):
+    """A new schedule of a site is in the cloud store."""
+
+    TYPE: ClassVar[str] = "schedule.run.published.v1"
+    site_id: str
+    schedule_id: str
+    issued_at: Instant
+    status: str
+
+
+EVENTS: dict[str, type[Event]] = {
+    event.TYPE: event
+    for event in (
+        ReadingsRecorded,
+        SyncWindowCompleted,
+        FeaturesTableBuilt,
+        ModelTrainingRequested,
+        ModelTrainingCompleted,
+        ForecastRunPublished,
+        ScheduleRunRequested,
+        ScheduleRunPublished,
+    )
+}

@@ -1,0 +1,226 @@
+"""Time: aware UTC inside, half-open intervals labelled by their start, local time only at the edges of a day."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.domain.errors import InvalidValueError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+
+Instants = NDArray[np.datetime64]
+"""UTC instants as naive `datetime64[us]`."""
+
+
+def as_utc(moment: datetime, name: str = "timestamp") -> datetime:
+    """The same instant in UTC. Raises `InvalidValueError` for a moment without an offset."""
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        raise InvalidValueError(name, moment.isoformat(), "has no offset; write it as RFC 3339, for example 2024-06-15T14:30:00+00:00")
+    return moment.astimezone(UTC)
+
+
+def parse_instant(text: str, name: str = "timestamp") -> datetime:
+    """An RFC 3339 text with offset as UTC. Raises `InvalidValueError` for anything else."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidValueError(name, text, "is not a time; write it as RFC 3339, for example 2024-06-15T14:30:00+00:00") from None
+    return as_utc(moment, name)
+
+
+def format_instant(moment: datetime) -> str:
+    """RFC 3339 in UTC, the form of every border: `2024-06-15T14:30:00+00:00`."""
+    return as_utc(moment).isoformat()
+
+
+def parse_duration(text: str, name: str = "resolution") -> timedelta:
+    """An ISO 8601 duration of days, hours, minutes and seconds, such as `PT15M`. Raises `InvalidValueError`."""
+    match = _DURATION.fullmatch(text)
+    parts = [int(part) for part in match.groups() if part] if match else []
+    if match is None or not parts or text.endswith("T"):
+        raise InvalidValueError(name, text, "is not an ISO 8601 duration such as PT15M or PT1H")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def format_duration(length: timedelta) -> str:
+    """The shortest ISO 8601 form of a whole number of seconds: `PT15M`, `PT1H`, `PT48H`."""
+    seconds = int(length.total_seconds())
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    body = "".join(f"{value}{unit}" for value, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if value)
+    return f"PT{body or '0S'}"
+
+
+def zone(name: str, field: str = "timezone") -> ZoneInfo:
+    """The IANA zone of that name. Raises `InvalidValueError` for an unknown one."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidValueError(field, name, "is not an IANA time zone such as Europe/Berlin or UTC") from None
+
+
+def instant64(moment: datetime) -> np.datetime64:
+    """An aware moment as naive UTC `datetime64[us]`."""
+    return np.datetime64((as_utc(moment) - EPOCH) // _MICROSECOND, "us")
+
+
+def from_instant64(moment: np.datetime64) -> datetime:
+    """The inverse of `instant64`."""
+    return EPOCH + int(moment.astype("datetime64[us]").astype(np.int64)) * _MICROSECOND
+
+
+def floor_to(moment: datetime, step: timedelta) -> datetime:
+    """The newest multiple of step since the epoch that is not after the moment."""
+    return moment - (as_utc(moment) - EPOCH) % step
+
+
+def ceil_to(moment: datetime, step: timedelta) -> datetime:
+    """The oldest multiple of step since the epoch that is not before the moment."""
+    floor = floor_to(moment, step)
+    return floor if floor == moment else floor + step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """Half-open `[start, end)` in UTC; empty when start equals end. Raises `InvalidValueError` when end is before start."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", as_utc(self.start, "start"))
+        object.__setattr__(self, "end", as_utc(self.end, "end"))
+        if self.end < self.start:
+            raise InvalidValueError("end", self.end.isoformat(), f"must not be before start {self.start.isoformat()}")
+
+    @property
+    def duration(self) -> timedelta:
+        return self.end - self.start
+
+    def contains(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+    def intersection(self, other: "Interval") -> "Interval | None":
+        """The common part, or None where there is none."""
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        return Interval(start=start, end=end) if start < end else None
+
+    def pieces(self, longest: timedelta) -> Iterator["Interval"]:
+        """Consecutive parts of at most that length that together are this interval."""
+        start = self.start
+        while start < self.end:
+            end = min(start + longest, self.end)
+            yield Interval(start=start, end=end)
+            start = end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeGrid:
+    """`count` consecutive steps from `start`. Steps are elapsed time, so a local day has 92, 96 or 100 quarter-hours."""
+
+    start: datetime
+    step: timedelta
+    count: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", as_utc(self.start, "start"))
+        if self.step <= timedelta(0):
+            raise InvalidValueError("step", str(self.step), "must be longer than zero")
+        if self.count < 0:
+            raise InvalidValueError("count", self.count, "must not be negative")
+
+    @classmethod
+    def over(cls, interval: Interval, step: timedelta) -> "TimeGrid":
+        """The grid of whole steps since the epoch that begin inside the interval."""
+        start = ceil_to(interval.start, step)
+        return cls(start=start, step=step, count=max(0, -((start - interval.end) // step)))
+
+    @property
+    def end(self) -> datetime:
+        return self.start + self.count * self.step
+
+    @property
+    def interval(self) -> Interval:
+        return Interval(start=self.start, end=self.end)
+
+    @property
+    def step_hours(self) -> float:
+        return self.step.total_seconds() / 3600.0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> datetime:
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        return self.start + index * self.step
+
+    def starts(self) -> Instants:
+        """Start of every step, shape (count,), naive UTC `datetime64[us]`."""
+        return instant64(self.start) + np.arange(self.count) * np.timedelta64(self.step // _MICROSECOND, "us")
+
+    def index_of(self, moment: datetime) -> int:
+        """The step that holds the moment. Raises `InvalidValueError` outside the grid."""
+        index = (as_utc(moment) - self.start) // self.step
+        if not 0 <= index < self.count:
+            raise InvalidValueError("timestamp", moment.isoformat(), f"is outside {self.start.isoformat()} to {self.end.isoformat()}")
+        return index
+
+
+def local_day(day: date, tz: ZoneInfo) -> Interval:
+    """A calendar day of a zone as a UTC interval of 23, 24 or 25 hours (or what else its zone makes of it)."""
+    start = datetime.combine(day, time(0), tzinfo=tz)
+    end = datetime.combine(day + timedelta(days=1), time(0), tzinfo=tz)
+    return Interval(start=start.astimezone(UTC), end=end.astimezone(UTC))
+
+
+def local_days(interval: Interval, tz: ZoneInfo) -> Iterator[tuple[date, Interval]]:
+    """Each local day that the interval touches, with its whole UTC interval."""
+    day = interval.start.astimezone(tz).date()
+    while (whole := local_day(day, tz)).start < interval.end:
+        yield day, whole
+        day += timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalClock:
+    """Local calendar fields of many instants, each of shape (n,)."""
+
+    hour: NDArray[np.float64]
+    """Hours since local midnight by the wall clock, 0 <= hour < 24."""
+    weekday: NDArray[np.int64]
+    """Monday is 0."""
+    month: NDArray[np.int64]
+    day_of_year: NDArray[np.int64]
+    date: NDArray[np.datetime64]
+    """Local date as `datetime64[D]`."""
+
+
+def local_clock(instants: Instants, tz: ZoneInfo) -> LocalClock:
+    """Local wall-clock fields, exact across changes of the offset. Offsets are looked up once for each hour touched."""
+    micros = instants.astype("datetime64[us]")
+    # every offset change of the tz database falls on a quarter of an hour
+    quarters, inverse = np.unique(micros.astype("datetime64[s]").astype(np.int64) // 900, return_inverse=True)
+    offsets = np.array(
+        [(tz.utcoffset(datetime.fromtimestamp(int(q) * 900, tz)) or timedelta(0)) // timedelta(seconds=1) for q in quarters],
+        dtype=np.int64,
+    )
+    local = micros + offsets[inverse].astype("timedelta64[s]") if len(quarters) else micros
+    days = local.astype("datetime64[D]")
+    hour = (local - days).astype("timedelta64[us]").astype(np.float64) / 3.6e9
+    months = days.astype("datetime64[M]")
+    return LocalClock(
+        hour=hour,
+        weekday=(days.astype(np.int64) + 3) % 7,  # 1970-01-01 was a Thursday
+        month=months.astype(np.int64) % 12 + 1,
+        day_of_year=(days - days.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) + 1,
+        date=days,
+    )

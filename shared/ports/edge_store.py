@@ -1,0 +1,66 @@
+"""The gateway's own store: its outbox. It is written first, and sync sweeps it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import pandas as pd
+
+from shared.domain.site import Site
+from shared.domain.tariff import Tariff
+from shared.domain.time import Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeExtent:
+    """What the edge holds of one device."""
+
+    site_id: str
+    device_id: str
+    first: datetime
+    last: datetime
+    rows: int
+
+
+class EdgeStore(Protocol):
+    """Readings as the gateway made them (`READING_COLUMNS`), upserted by natural key."""
+
+    def write(self, readings: pd.DataFrame) -> int:
+        """Durable when it returns. Returns the rows written. All rows or none."""
+        ...
+
+    def read(self, *, site_id: str, interval: Interval, limit: int) -> pd.DataFrame:
+        """The oldest `limit` readings of the interval, sorted by timestamp then device."""
+        ...
+
+    def latest(self, *, site_id: str) -> pd.DataFrame:
+        """The newest reading of each device (no rows for a site that has none)."""
+        ...
+
+    def extents(self) -> list[EdgeExtent]:
+        """Every device that has readings, sorted by site then device."""
+        ...
+
+    def prune(self, *, before: datetime) -> int:
+        """Delete readings older than a moment; returns how many."""
+        ...
+
+
+class EdgeAnnouncements(Protocol):
+    """What a gateway says of its site beside readings: its configuration, and prices that its supplier announced."""
+
+    def announce_site(self, site: Site, tariff: Tariff) -> None:
+        """Replace what is known of the site."""
+        ...
+
+    def sites(self) -> list[tuple[Site, Tariff]]:
+        """Every announced site, sorted by id."""
+        ...
+
+    def announce_prices(self, series_id: str, prices: pd.DataFrame) -> int:
+        """Upsert rows of `timestamp`, `price_per_kwh`, `published_at`; returns how many."""
+        ...
+
+    def prices(self, *, series_id: str, interval: Interval) -> pd.DataFrame:
+        """Rows of `timestamp`, `price_per_kwh`, `published_at`, sorted."""
+        ...

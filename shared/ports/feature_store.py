@@ -1,0 +1,28 @@
+"""Feature tables: one row for each site and step, columns named by a catalog."""
+
+from typing import Protocol
+
+import pandas as pd
+
+from shared.domain.feature import FeatureCatalog
+from shared.domain.time import Interval
+
+
+class FeatureStore(Protocol):
+    """Rows of `timestamp` and the catalog's columns (float64, NaN for missing), by site, timestamp and catalog version."""
+
+    def write(self, *, site_id: str, catalog: FeatureCatalog, rows: pd.DataFrame) -> int:
+        """Replace these rows; returns how many. All or none."""
+        ...
+
+    def read(self, *, site_id: str, catalog_version: str | None, interval: Interval) -> pd.DataFrame:
+        """Rows sorted by timestamp; `catalog_version` None is the newest that the site has."""
+        ...
+
+    def catalog(self, *, site_id: str) -> FeatureCatalog | None:
+        """The newest catalog of which the site has rows."""
+        ...
+
+    def extent(self, *, site_id: str) -> tuple[Interval, int] | None:
+        """From the first to just after the last timestamp of the newest catalog, and the number of rows."""
+        ...

@@ -1,0 +1,24 @@
+"""Named price series, each value with the moment it was published."""
+
+from datetime import datetime
+from typing import Protocol
+
+import pandas as pd
+
+from shared.domain.time import Interval
+
+
+class PriceStore(Protocol):
+    """Rows of `timestamp`, `price_per_kwh`, `published_at`; the newest publication of a timestamp wins."""
+
+    def put(self, series_id: str, prices: pd.DataFrame) -> int:
+        """Upsert; returns the rows that are new or changed."""
+        ...
+
+    def read(self, *, series_id: str, interval: Interval, as_of: datetime | None = None) -> pd.DataFrame:
+        """Rows of the interval published at or before `as_of` (None: all), sorted by timestamp."""
+        ...
+
+    def extent(self, *, series_id: str) -> Interval | None:
+        """From the first to just after the last timestamp; None for none."""
+        ...

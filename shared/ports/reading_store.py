@@ -1,0 +1,43 @@
+"""Readings in the cloud."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import pandas as pd
+
+from shared.domain.time import Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpsertCounts:
+    """What an upsert did, by row."""
+
+    inserted: int
+    updated: int
+    unchanged: int
+
+
+class ReadingStore(Protocol):
+    """Readings (`READING_COLUMNS`) by natural key; the newest write of a key wins."""
+
+    def upsert(self, readings: pd.DataFrame, *, stored_at: datetime) -> UpsertCounts:
+        """Durable when it returns; all rows or none. Rows equal to what is stored keep their old `stored_at`."""
+        ...
+
+    def read(self, *, site_id: str, interval: Interval, columns: Sequence[str] | None = None, limit: int | None = None) -> pd.DataFrame:
+        """Readings sorted by timestamp then device; the key columns always, `columns` of the others (None: all)."""
+        ...
+
+    def latest(self, *, site_id: str) -> pd.DataFrame:
+        """The newest reading of each device."""
+        ...
+
+    def extent(self, *, site_id: str) -> tuple[Interval, int] | None:
+        """From the first to just after the last timestamp, and the number of rows; None for none."""
+        ...
+
+    def changed_since(self, *, site_id: str, stored_at: datetime) -> tuple[Interval, datetime] | None:
+        """The interval that holds every timestamp stored after a moment, and the newest such moment; None for none."""
+        ...

@@ -1,0 +1,1 @@
+"""How any of our processes lives: settings, resources, worker, logging, command line."""

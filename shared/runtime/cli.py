@@ -1,0 +1,69 @@
+"""What every command line of ours shares: help that teaches by example, one clear line for a wrong value, exit status 2."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from shared.domain.errors import InvalidValueError
+from shared.ports.errors import SupplierError
+
+USAGE_STATUS = 2
+
+
+class UsageError(Exception):
+    """Something the person at the keyboard can put right. Its text is one line: what, the value, the remedy."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line and whose help shows examples as they are written."""
+
+    def __init__(self, *, examples: str = "", **options: object) -> None:
+        options.setdefault("epilog", f"examples:\n{examples}" if examples else None)
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        options.setdefault("allow_abbrev", False)
+        super().__init__(**options)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(USAGE_STATUS, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def run(program: str, body: Callable[[], int | None]) -> int:
+    """The exit status of a command: what the body returns, or 2 after one line on standard error for what a person can mend."""
+    try:
+        return body() or 0
+    except (UsageError, InvalidValueError, SupplierError) as problem:
+        print(f"{program}: {problem}", file=sys.stderr)
+        return USAGE_STATUS
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # the reader of our output has gone: keep the interpreter from complaining about it once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
+    """An argparse type: a number above zero."""
+
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text} must be above 0")
+        return value
+
+    return parse
+
+
+def readable_file(text: str) -> Path:
+    """An argparse type: a file that is there and can be read."""
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"no file {text!r}; give the path of an existing file")
+    if not os.access(path, os.R_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} may not be read by this user; change its permissions")
+    return path

@@ -1,0 +1,42 @@
+"""Structured logs: one event per fact, the correlation id in every line, on standard error."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import structlog
+
+
+def configure(*, level: str, form: str) -> None:
+    """Set up logging for this process, once."""
+    renderer: Any = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info if form == "json" else _keep,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def logger(name: str) -> structlog.typing.FilteringBoundLogger:
+    """The logger of a part, named after it."""
+    return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger(part=name))
+
+
+@contextmanager
+def correlation(correlation_id: str) -> Iterator[None]:
+    """Put the correlation id in every line logged inside."""
+    with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+        yield
+
+
+def _keep(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return event

@@ -1,0 +1,168 @@
+"""One switch: settings in, adapters out, by the scheme of each address. Each adapter is opened when it is first used."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from shared.ports.bus import MessageBus
+from shared.ports.clock import Clock
+from shared.ports.edge_store import EdgeAnnouncements, EdgeStore
+from shared.ports.feature_store import FeatureStore
+from shared.ports.forecast_store import ForecastStore
+from shared.ports.holiday_calendar import HolidayCalendar
+from shared.ports.home_file import HomeFileReader
+from shared.ports.model_store import ModelStore
+from shared.ports.price_store import PriceStore
+from shared.ports.progress_store import ProgressStore
+from shared.ports.quarantine_store import QuarantineStore
+from shared.ports.reading_store import ReadingStore
+from shared.ports.savings_store import SavingsStore
+from shared.ports.schedule_store import ScheduleStore
+from shared.ports.site_store import SiteStore, TariffStore
+from shared.runtime.cli import UsageError
+from shared.runtime.settings import RuntimeSettings
+
+if TYPE_CHECKING:
+    from shared.adapters.embedded.cloud_store import SqliteCloudStore
+    from shared.adapters.embedded.edge_store import SqliteEdgeStore
+
+
+class Resources:
+    """What the world gives our services. Imports happen on first use, so a command pays for what it needs alone."""
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _edge(self) -> "SqliteEdgeStore":
+        from shared.adapters.embedded.edge_store import SqliteEdgeStore
+
+        return SqliteEdgeStore(self._sqlite("DER_EDGE_STORE_URL", self._settings.edge_store_url, "edge.sqlite"))
+
+    @cached_property
+    def _cloud(self) -> "SqliteCloudStore":
+        from shared.adapters.embedded.cloud_store import SqliteCloudStore
+
+        return SqliteCloudStore(self._sqlite("DER_CLOUD_STORE_URL", self._settings.cloud_store_url, "cloud.sqlite"))
+
+    def _sqlite(self, variable: str, url: str | None, default: str) -> Path:
+        """The file of an embedded store. Raises `UsageError` for a scheme that has no adapter."""
+        if url is None:
+            return self.state_dir / default
+        parts = urlsplit(url)
+        if parts.scheme != "sqlite" or not parts.path:
+            raise UsageError(f"{variable} is {url!r}: its scheme must be sqlite, for example sqlite:var/{default}")
+        return Path(parts.path)
+
+    @cached_property
+    def state_dir(self) -> Path:
+        """The folder of all state, made when it is missing. Raises `UsageError` when it cannot be written."""
+        folder = self._settings.state_dir
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as problem:
+            raise UsageError(
+                f"state folder {str(folder)!r} cannot be written ({problem.strerror}); choose another with STATE_DIR="
+            ) from None
+        return folder
+
+    @cached_property
+    def bus(self) -> MessageBus:
+        if urlsplit(self._settings.bus_url).scheme != "memory":
+            raise UsageError(f"DER_BUS_URL is {self._settings.bus_url!r}: its scheme must be memory")
+        from shared.adapters.embedded.bus import InProcessBus
+
+        return InProcessBus()
+
+    @cached_property
+    def clock(self) -> Clock:
+        from shared.adapters.clock import PlatformClock
+
+        return PlatformClock(self.readings)
+
+    @property
+    def edge(self) -> EdgeStore:
+        return self._edge
+
+    @property
+    def announcements(self) -> EdgeAnnouncements:
+        return self._edge
+
+    @property
+    def sites(self) -> SiteStore:
+        return self._cloud.sites
+
+    @property
+    def tariffs(self) -> TariffStore:
+        return self._cloud.tariffs
+
+    @property
+    def readings(self) -> ReadingStore:
+        return self._cloud.readings
+
+    @property
+    def quarantine(self) -> QuarantineStore:
+        return self._cloud.quarantine
+
+    @property
+    def prices(self) -> PriceStore:
+        return self._cloud.prices
+
+    @property
+    def features(self) -> FeatureStore:
+        return self._cloud.features
+
+    @property
+    def forecasts(self) -> ForecastStore:
+        return self._cloud.forecasts
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        return self._cloud.schedules
+
+    @property
+    def savings(self) -> SavingsStore:
+        return self._cloud.savings
+
+    @property
+    def progress(self) -> ProgressStore:
+        return self._cloud.progress
+
+    @cached_property
+    def models(self) -> ModelStore:
+        from shared.adapters.model_dir import ModelDir
+
+        return ModelDir(self._settings.model_dir or self.state_dir / "models")
+
+    @cached_property
+    def holidays(self) -> HolidayCalendar:
+        from shared.adapters.holiday_calendar import HolidayLibrary
+
+        return HolidayLibrary()
+
+    @cached_property
+    def home_files(self) -> HomeFileReader:
+        from shared.adapters.home_file import HomeFiles
+
+        return HomeFiles()
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("_edge", "_cloud"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+
+def open_resources(settings: RuntimeSettings) -> Resources:
+    """The adapters that these settings name."""
+    return Resources(settings)

@@ -1,0 +1,126 @@
+"""A process that lives: it handles messages, runs timers, publishes what its steps did, and stops cleanly.
+
+Steps are synchronous and run in threads, so CPU work never holds up the event loop.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pydantic import ValidationError
+
+from shared.contracts.envelope import Envelope, UnknownEventError, wrap
+from shared.contracts.events import Event
+from shared.contracts.topology import Queue
+from shared.ports.bus import MessageBus
+from shared.ports.clock import Clock
+from shared.ports.errors import RejectedMessageError, SupplierError, UnavailableError
+from shared.runtime.logging import correlation, logger
+
+Step = Callable[[], Sequence[Event]]
+MessageStep = Callable[[Event], Sequence[Event]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A queue and what to do with each of its messages; the events it returns are published."""
+
+    queue: Queue
+    handle: MessageStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """A step run at once and then at every multiple of an interval since its start; late ticks are not made up in a burst."""
+
+    name: str
+    every: timedelta
+    step: Step
+    at_once: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a service brings to a process."""
+
+    name: str
+    subscriptions: Sequence[Subscription] = ()
+    timers: Sequence[Timer] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """Runs parts on a bus until it is told to stop."""
+
+    bus: MessageBus
+    clock: Clock
+    parts: Sequence[Parts]
+    failing: dict[str, str] = field(default_factory=dict)
+    """Timers whose last run failed, with the error: what a health page shows."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set. Running steps finish; the bus is closed by who opened it."""
+        for parts in self.parts:
+            for subscription in parts.subscriptions:
+                await self.bus.consume(subscription.queue, self._handler(parts.name, subscription))
+        async with asyncio.TaskGroup() as tasks:
+            for parts in self.parts:
+                for timer in parts.timers:
+                    tasks.create_task(self._tick(parts.name, timer, stop))
+            await stop.wait()
+
+    async def publish(self, events: Sequence[Event], *, source: str, cause: Envelope | None = None) -> None:
+        """Publish what a step did. A bus that does not answer is reported and forgotten: the next sweep makes up for it."""
+        for event in events:
+            try:
+                await self.bus.publish(wrap(event, source=source, time=self.clock.now(), cause=cause))
+            except UnavailableError as problem:
+                logger(source).warning("message not published; the next sweep makes up for it", type=event.TYPE, error=str(problem))
+
+    def _handler(self, source: str, subscription: Subscription) -> Callable[[Envelope], "asyncio.Future[None]"]:
+        async def handle(envelope: Envelope) -> None:
+            with correlation(envelope.correlationid):
+                try:
+                    event = envelope.event()
+                except (UnknownEventError, ValidationError) as problem:
+                    raise RejectedMessageError(str(problem)) from problem
+                events = await asyncio.to_thread(subscription.handle, event)
+                await self.publish(events, source=source, cause=envelope)
+
+        return handle  # type: ignore[return-value]
+
+    async def _tick(self, source: str, timer: Timer, stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        started, interval, ticks = loop.time(), timer.every.total_seconds(), 0
+        if not timer.at_once:
+            ticks = 1
+        while not await _wait(stop, started + ticks * interval - loop.time()):
+            await self._run(source, timer)
+            ticks = max(ticks + 1, int((loop.time() - started) // interval) + 1)
+
+    async def _run(self, source: str, timer: Timer) -> None:
+        log = logger(source)
+        try:
+            events = await asyncio.to_thread(timer.step)
+        except SupplierError as problem:
+            if timer.name not in self.failing:
+                log.warning("step failed; it is tried again at its next time", step=timer.name, error=str(problem))
+            self.failing[timer.name] = str(problem)
+            return
+        except Exception as problem:  # the worker's loop: one step's bug must not end the process
+            log.exception("step failed by a bug; it is tried again at its next time", step=timer.name)
+            self.failing[timer.name] = repr(problem)
+            return
+        if self.failing.pop(timer.name, None) is not None:
+            log.info("step works again", step=timer.name)
+        await self.publish(events, source=source)
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> bool:
+    """Sleep that long; True when stop was set."""
+    try:
+        await asyncio.wait_for(stop.wait(), timeout=max(0.0, seconds))
+    except TimeoutError:
+        return stop.is_set()
+    return True
