@@ -1,1 +1,3 @@
-"""Features to forecasts. Consumes built tables and training requests; reads features; writes models and forecasts; produces published forecast runs and completed trainings."""
+"""Features to forecasts. Consumes built tables and training requests; reads features; writes models and forecasts;
+produces published forecast runs and completed trainings.
+"""
