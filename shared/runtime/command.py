@@ -1,8 +1,6 @@
 """A command of a service: the same object is a root script of its own and a subcommand of `der`."""
 
 import argparse
-import asyncio
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +10,6 @@ from shared.runtime import logging
 from shared.runtime.cli import Parser, run
 from shared.runtime.resources import Resources, open_resources
 from shared.runtime.settings import RuntimeSettings, load
-from shared.runtime.worker import Parts, Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,21 +43,3 @@ def script(command: Command, argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog=program, description=command.summary, examples=command.examples)
     command.add_arguments(parser)
     return execute(command, parser.parse_args(argv), program=program)
-
-
-def run_until_signalled(resources: Resources, parts: Sequence[Parts]) -> int:
-    """Live with these parts until SIGTERM or Ctrl-C, then finish what is under way; returns the exit status."""
-
-    async def live() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        worker = Worker(bus=resources.bus, clock=resources.clock, parts=parts)
-        try:
-            await worker.run(stop)
-        finally:
-            await resources.bus.close()
-
-    asyncio.run(live())
-    return 0
