@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.contracts.base import Duration, Wire
+from shared.contracts.base import Duration, LocalTime, Wire
 from shared.domain import site as domain
 from shared.domain import tariff as money
 
@@ -130,8 +130,8 @@ class TouPeriodDocument(Wire):
 
     name: str = Field(min_length=1, max_length=64)
     price_per_kwh: float
-    start: time = time(0)
-    end: time = time(0)
+    start: LocalTime = time(0)
+    end: LocalTime = time(0)
     months: list[Annotated[int, Field(ge=1, le=12)]] = Field(default_factory=list)
     weekdays: list[Annotated[int, Field(ge=0, le=6)]] = Field(default_factory=list, description="Monday is 0")
     holidays: bool | None = Field(default=None, description="true: only on holidays; false: never on them; null: either")

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from shared.domain.errors import InvalidValueError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_DAYS = 99_999_999
 _MICROSECOND = timedelta(microseconds=1)
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+_DURATION = re.compile(r"P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9})S)?)?")
 
 Instants = NDArray[np.datetime64]
 """UTC instants as naive `datetime64[us]`."""
@@ -23,7 +24,10 @@ def as_utc(moment: datetime, name: str = "timestamp") -> datetime:
     """The same instant in UTC. Raises `InvalidValueError` for a moment without an offset."""
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise InvalidValueError(name, moment.isoformat(), "has no offset; write it as RFC 3339, for example 2024-06-15T14:30:00+00:00")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidValueError(name, moment.isoformat(), "is outside the years 1 to 9999 in UTC") from None
 
 
 def parse_instant(text: str, name: str = "timestamp") -> datetime:
@@ -43,10 +47,11 @@ def format_instant(moment: datetime) -> str:
 def parse_duration(text: str, name: str = "resolution") -> timedelta:
     """An ISO 8601 duration of days, hours, minutes and seconds, such as `PT15M`. Raises `InvalidValueError`."""
     match = _DURATION.fullmatch(text)
-    parts = [int(part) for part in match.groups() if part] if match else []
-    if match is None or not parts or text.endswith("T"):
+    if match is None or not any(match.groups()) or text.endswith("T"):
         raise InvalidValueError(name, text, "is not an ISO 8601 duration such as PT15M or PT1H")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    if days > _LONGEST_DAYS:
+        raise InvalidValueError(name, text, f"must be at most {_LONGEST_DAYS} days; write it as an ISO 8601 duration such as PT15M")
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
@@ -78,14 +83,15 @@ def from_instant64(moment: np.datetime64) -> datetime:
 
 
 def floor_to(moment: datetime, step: timedelta) -> datetime:
-    """The newest multiple of step since the epoch that is not after the moment."""
-    return moment - (as_utc(moment) - EPOCH) % step
+    """The newest multiple of step since the epoch that is not after the moment, in UTC."""
+    moment = as_utc(moment)  # the arithmetic of a zone's wall clock would jump over a change of its offset
+    return moment - (moment - EPOCH) % step
 
 
 def ceil_to(moment: datetime, step: timedelta) -> datetime:
-    """The oldest multiple of step since the epoch that is not before the moment."""
+    """The oldest multiple of step since the epoch that is not before the moment, in UTC."""
     floor = floor_to(moment, step)
-    return floor if floor == moment else floor + step
+    return floor if floor == as_utc(moment) else floor + step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +112,7 @@ class Interval:
         return self.end - self.start
 
     def contains(self, moment: datetime) -> bool:
-        return self.start <= moment < self.end
+        return self.start <= as_utc(moment) < self.end
 
     def intersection(self, other: "Interval") -> "Interval | None":
         """The common part, or None where there is none."""
@@ -114,7 +120,9 @@ class Interval:
         return Interval(start=start, end=end) if start < end else None
 
     def pieces(self, longest: timedelta) -> Iterator["Interval"]:
-        """Consecutive parts of at most that length that together are this interval."""
+        """Consecutive parts of at most that length that together are this interval. Raises `InvalidValueError` for no length."""
+        if longest <= timedelta(0):
+            raise InvalidValueError("longest", str(longest), "must be longer than zero")
         start = self.start
         while start < self.end:
             end = min(start + longest, self.end)
@@ -183,10 +191,12 @@ def local_day(day: date, tz: ZoneInfo) -> Interval:
 
 
 def local_days(interval: Interval, tz: ZoneInfo) -> Iterator[tuple[date, Interval]]:
-    """Each local day that the interval touches, with its whole UTC interval."""
-    day = interval.start.astimezone(tz).date()
+    """Each local day that shares time with the interval, with its whole UTC interval. A date that the zone skipped is none."""
+    # a zone that sets its clock back over midnight is a day ahead of itself for a while: begin one day early
+    day = interval.start.astimezone(tz).date() - timedelta(days=1)
     while (whole := local_day(day, tz)).start < interval.end:
-        yield day, whole
+        if whole.intersection(interval):
+            yield day, whole
         day += timedelta(days=1)
 
 
@@ -205,15 +215,9 @@ class LocalClock:
 
 
 def local_clock(instants: Instants, tz: ZoneInfo) -> LocalClock:
-    """Local wall-clock fields, exact across changes of the offset. Offsets are looked up once for each hour touched."""
+    """Local wall-clock fields, exact across changes of the offset."""
     micros = instants.astype("datetime64[us]")
-    # every offset change of the tz database falls on a quarter of an hour
-    quarters, inverse = np.unique(micros.astype("datetime64[s]").astype(np.int64) // 900, return_inverse=True)
-    offsets = np.array(
-        [(tz.utcoffset(datetime.fromtimestamp(int(q) * 900, tz)) or timedelta(0)) // timedelta(seconds=1) for q in quarters],
-        dtype=np.int64,
-    )
-    local = micros + offsets[inverse].astype("timedelta64[s]") if len(quarters) else micros
+    local = micros + _offset_seconds(micros, tz).astype("timedelta64[s]")
     days = local.astype("datetime64[D]")
     hour = (local - days).astype("timedelta64[us]").astype(np.float64) / 3.6e9
     months = days.astype("datetime64[M]")
@@ -224,3 +228,25 @@ def local_clock(instants: Instants, tz: ZoneInfo) -> LocalClock:
         day_of_year=(days - days.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) + 1,
         date=days,
     )
+
+
+def _offset_seconds(instants: Instants, tz: ZoneInfo) -> NDArray[np.int64]:
+    """Offset from UTC at each instant, shape (n,).
+
+    An offset that is equal at both ends of an hour holds throughout it: no zone ever changed there and back within one.
+    Instants in the few other hours are looked up one by one, because zones have changed at odd minutes (and once a second).
+    """
+    seconds = instants.astype("datetime64[s]").astype(np.int64)
+    hours, inverse = np.unique(seconds // 3600, return_inverse=True)
+    edges, positions = np.unique(np.concatenate([hours, hours + 1]), return_inverse=True)
+    at_edges = np.array([_offset_at(int(edge) * 3600, tz) for edge in edges], dtype=np.int64)
+    first, last = at_edges[positions[: len(hours)]], at_edges[positions[len(hours) :]]
+    offsets = first[inverse]
+    for index in np.flatnonzero((first != last)[inverse]):
+        offsets[index] = _offset_at(int(seconds[index]), tz)
+    return offsets
+
+
+def _offset_at(second: int, tz: ZoneInfo) -> int:
+    """Offset from UTC in seconds at a second since the epoch."""
+    return (datetime.fromtimestamp(second, tz).utcoffset() or timedelta(0)) // timedelta(seconds=1)
