@@ -58,9 +58,9 @@ class EdgeAnnouncements(Protocol):
         ...
 
     def announce_prices(self, series_id: str, prices: pd.DataFrame) -> int:
-        """Upsert rows of `timestamp`, `price_per_kwh`, `published_at`; returns how many."""
+        """Upsert rows of `timestamp`, `price_per_kwh`, `published_at` by the two times; returns how many."""
         ...
 
     def prices(self, *, series_id: str, interval: Interval) -> pd.DataFrame:
-        """Rows of `timestamp`, `price_per_kwh`, `published_at`, sorted."""
+        """Rows of `timestamp`, `price_per_kwh`, `published_at`, every publication, sorted by timestamp then publication."""
         ...

@@ -9,14 +9,14 @@ from shared.domain.time import Interval
 
 
 class PriceStore(Protocol):
-    """Rows of `timestamp`, `price_per_kwh`, `published_at`; the newest publication of a timestamp wins."""
+    """Rows of `timestamp`, `price_per_kwh`, `published_at`; every publication is kept, the newest of a timestamp wins."""
 
     def put(self, series_id: str, prices: pd.DataFrame) -> int:
         """Upsert; returns the rows that are new or changed."""
         ...
 
     def read(self, *, series_id: str, interval: Interval, as_of: datetime | None = None) -> pd.DataFrame:
-        """Rows of the interval published at or before `as_of` (None: all), sorted by timestamp."""
+        """One row for each timestamp of the interval, the newest published at or before `as_of` (None: of all), sorted."""
         ...
 
     def extent(self, *, series_id: str) -> Interval | None:

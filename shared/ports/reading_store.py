@@ -23,7 +23,11 @@ class ReadingStore(Protocol):
     """Readings (`READING_COLUMNS`) by natural key; the newest write of a key wins."""
 
     def upsert(self, readings: pd.DataFrame, *, stored_at: datetime) -> UpsertCounts:
-        """Durable when it returns; all rows or none. Rows equal to what is stored keep their old `stored_at`."""
+        """Durable when it returns; all rows or none. Rows equal to what is stored keep their old `stored_at`.
+
+        Of a key that comes twice in one call the last row wins and is counted once. `stored_at` grows from write to write
+        of a site: one that is not after the newest stored is moved just after it, so `changed_since` misses nothing.
+        """
         ...
 
     def read(self, *, site_id: str, interval: Interval, columns: Sequence[str] | None = None, limit: int | None = None) -> pd.DataFrame:

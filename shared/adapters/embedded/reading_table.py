@@ -1,0 +1,135 @@
+"""Readings as typed columns of a SQLite table, and the list of devices that have some. Both stores use it."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from shared.adapters.embedded.columns import column_micros, floats, micros, require_columns, utc_column
+from shared.domain.reading import KEY_COLUMNS, READING_COLUMNS, TEXT_COLUMNS, VALUE_COLUMNS
+from shared.domain.time import Interval
+
+_CHUNK = 50_000
+"""Rows turned into arrays at a time: bounds the Python objects that SQLite's driver makes."""
+
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRows:
+    """Readings of one device as rows to bind (`READING_COLUMNS` without site and device, sorted, each timestamp once)."""
+
+    site_id: str
+    device_id: str
+    rows: list[Row]
+
+
+_BODY = tuple(name for name in READING_COLUMNS if name not in ("site_id", "device_id"))
+
+
+def device_rows(readings: pd.DataFrame) -> Iterator[DeviceRows]:
+    """A frame cut by device; of a key that comes twice the last row wins. Raises `InvalidValueError` for a misshapen frame."""
+    require_columns(readings, READING_COLUMNS)
+    if readings.empty:
+        return
+    frame = readings.assign(timestamp=column_micros(readings, "timestamp"))
+    frame = frame.drop_duplicates(list(KEY_COLUMNS), keep="last").sort_values("timestamp", kind="stable")
+    for (site_id, device_id), group in frame.groupby(["site_id", "device_id"], sort=True):
+        columns = [_values(group, name) for name in _BODY]
+        yield DeviceRows(str(site_id), str(device_id), list(zip(*columns, strict=True)))
+
+
+def _values(frame: pd.DataFrame, name: str) -> list[object]:
+    """Python values of a column; NaN is bound as NULL by the driver."""
+    if name in TEXT_COLUMNS:
+        return [value if isinstance(value, str) else None for value in frame[name].tolist()]
+    kind = np.int64 if name in ("timestamp", "quality") else np.float64
+    return frame[name].to_numpy(dtype=kind).tolist()
+
+
+def insert_new(connection: sqlite3.Connection, group: DeviceRows, *, stored_at: int | None) -> int:
+    """Insert the rows whose key is not there yet; returns how many."""
+    extra = () if stored_at is None else ("stored_at",)
+    names = (*_BODY, *extra, "site_id", "device_id")
+    sql = f"INSERT INTO readings ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) ON CONFLICT DO NOTHING"  # noqa: S608  # constant names
+    tail = (*(() if stored_at is None else (stored_at,)), group.site_id, group.device_id)
+    before = connection.total_changes
+    connection.executemany(sql, ((*row, *tail) for row in group.rows))
+    inserted = connection.total_changes - before
+    _note_device(connection, group, inserted)
+    return inserted
+
+
+def update_changed(connection: sqlite3.Connection, group: DeviceRows, *, stored_at: int | None) -> int:
+    """Replace the rows that differ from what is stored; returns how many."""
+    body = _BODY[1:]
+    fields, marks = ", ".join(body), ", ".join(f"?{number}" for number in range(2, len(body) + 2))
+    extra = "" if stored_at is None else f", stored_at = {stored_at}"
+    sql = (
+        f"UPDATE readings SET ({fields}) = ({marks}){extra}"  # noqa: S608  # constant names, a number
+        f" WHERE site_id = ?{len(body) + 2} AND timestamp = ?1 AND device_id = ?{len(body) + 3} AND ({fields}) IS NOT ({marks})"
+    )
+    before = connection.total_changes
+    connection.executemany(sql, ((*row, group.site_id, group.device_id) for row in group.rows))
+    return connection.total_changes - before
+
+
+def _note_device(connection: sqlite3.Connection, group: DeviceRows, inserted: int) -> None:
+    connection.execute(
+        "INSERT INTO devices (site_id, device_id, first, last, rows) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " first = min(first, excluded.first), last = max(last, excluded.last), rows = rows + excluded.rows",
+        (group.site_id, group.device_id, group.rows[0][0], group.rows[-1][0], inserted),
+    )
+
+
+def select(
+    connection: sqlite3.Connection, *, site_id: str, interval: Interval, columns: Sequence[str] | None = None, limit: int | None = None
+) -> pd.DataFrame:
+    """Readings of an interval sorted by timestamp then device: the key columns always, `columns` of the others (None: all)."""
+    names = READING_COLUMNS if columns is None else (*KEY_COLUMNS, *(name for name in columns if name not in KEY_COLUMNS))
+    unknown = [name for name in names if name not in READING_COLUMNS]
+    if unknown:
+        raise KeyError(f"readings have no column {', '.join(unknown)}")
+    cursor = connection.execute(
+        f"SELECT {', '.join(names[1:])} FROM readings WHERE site_id = ? AND timestamp >= ? AND timestamp < ?"  # noqa: S608  # checked names
+        " ORDER BY timestamp, device_id LIMIT ?",
+        (site_id, micros(interval.start), micros(interval.end), -1 if limit is None else limit),
+    )
+    return _frame(cursor, names, site_id)
+
+
+def select_latest(connection: sqlite3.Connection, *, site_id: str) -> pd.DataFrame:
+    """The newest reading of each device of a site, sorted by timestamp then device."""
+    cursor = connection.execute(
+        f"SELECT {', '.join(f'r.{name}' for name in READING_COLUMNS[1:])} FROM devices d"  # noqa: S608  # constant names
+        " JOIN readings r ON r.site_id = d.site_id AND r.timestamp = d.last AND r.device_id = d.device_id"
+        " WHERE d.site_id = ? ORDER BY r.timestamp, r.device_id",
+        (site_id,),
+    )
+    return _frame(cursor, READING_COLUMNS, site_id)
+
+
+def _frame(cursor: sqlite3.Cursor, names: Sequence[str], site_id: str) -> pd.DataFrame:
+    """The rows of a cursor over `names` less the site, in the dtypes of a readings frame."""
+    chunks: list[dict[str, object]] = []
+    while rows := cursor.fetchmany(_CHUNK):
+        columns = zip(*rows, strict=True)
+        chunks.append({name: _array(name, values) for name, values in zip(names[1:], columns, strict=True)})
+    if not chunks:
+        chunks = [{name: _array(name, ()) for name in names[1:]}]
+    frames = [pd.DataFrame(chunk) for chunk in chunks]
+    frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    frame.insert(0, "site_id", pd.Series([site_id], dtype="str").repeat(len(frame)).reset_index(drop=True))
+    return frame
+
+
+def _array(name: str, values: Sequence[object]) -> object:
+    if name in VALUE_COLUMNS:
+        return floats(values)  # type: ignore[arg-type]
+    if name == "timestamp":
+        return utc_column(values)  # type: ignore[arg-type]
+    if name == "quality":
+        return np.array(values, dtype=np.int64)
+    return pd.Series(list(values), dtype="object" if name in TEXT_COLUMNS else "str")

@@ -1,0 +1,29 @@
+"""Public holidays from the `holidays` package."""
+
+from datetime import date
+from functools import lru_cache
+
+import holidays
+
+from shared.domain.errors import InvalidValueError
+
+
+class HolidayLibrary:
+    """`HolidayCalendar`. A calendar is an ISO 3166 country, or country and subdivision: `DE`, `DE-BW`, `US-CA`."""
+
+    def dates(self, calendar: str, *, first: date, last: date) -> frozenset[date]:
+        if first > last:
+            return frozenset()
+        years = range(first.year, last.year + 1)
+        return frozenset(day for year in years for day in _year(calendar, year) if first <= day <= last)
+
+
+@lru_cache(maxsize=1024)
+def _year(calendar: str, year: int) -> tuple[date, ...]:
+    country, _, subdivision = calendar.partition("-")
+    try:
+        return tuple(holidays.country_holidays(country, subdiv=subdivision or None, years=year, expand=False))
+    except NotImplementedError:
+        raise InvalidValueError(
+            "holiday_calendar", calendar, "is not known; give an ISO 3166 country, or country and subdivision, such as DE, DE-BW or US-CA"
+        ) from None
