@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.domain.errors import InvalidValueError
+
 
 class Availability(StrEnum):
     """When the value of step `[t, t + step)` can be known."""
@@ -31,6 +33,11 @@ class FeatureCatalog:
 
     version: str
     features: tuple[FeatureSpec, ...]
+
+    def __post_init__(self) -> None:
+        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        if repeated:
+            raise InvalidValueError("features", ", ".join(repeated), "each name may stand once")
 
     @property
     def names(self) -> tuple[str, ...]:

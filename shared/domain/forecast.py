@@ -50,6 +50,10 @@ class Forecast:
             raise InvalidValueError("forecast values", "NaN or infinite", "must all be finite")
         if (np.diff(self.levels) <= 0).any() or 0.5 not in self.levels:
             raise InvalidValueError("levels", self.levels, "must be increasing and hold 0.5")
+        if not (self.levels[0] > 0.0 and self.levels[-1] < 1.0):
+            raise InvalidValueError("levels", self.levels, "must lie between 0 and 1, without them")
+        if self.skill is not None and not np.isfinite(self.skill):
+            raise InvalidValueError("skill", self.skill, "must be a finite number, or None when it was never measured")
         if (np.diff(self.values, axis=0) < 0).any():
             raise InvalidValueError("forecast values", "crossing", "quantiles must not decrease with their level")
 

@@ -93,7 +93,8 @@ def nested_from_flat(row: Flat) -> dict[str, object]:
         value = row.get(field.column)
         number = None if value is None or (isinstance(value, float) and math.isnan(value)) else value
         (sections[field.section] if field.section else document)[field.name] = number
-    sections["grid_price"]["time_of_use_period"] = row.get("time_of_use_period")
+    period = row.get("time_of_use_period")
+    sections["grid_price"]["time_of_use_period"] = period if isinstance(period, str) else None
     flow = document.pop("net_grid_flow_kw")
     return {**document, **sections, "net_grid_flow_kw": flow}
 
