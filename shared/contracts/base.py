@@ -18,7 +18,7 @@ def _plain_numbers(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     kind = node.get("type")
-    if kind in {"float", "bool"}:
+    if kind in ("float", "bool"):  # a field may be named "type": then this is its schema, which no set takes
         return {**node, "strict": True}
     if kind == "int":
         # not strict: integers of numpy and the 3.0 of some JSON writers are whole numbers

@@ -38,5 +38,11 @@ def correlation(correlation_id: str) -> Iterator[None]:
         yield
 
 
+def current_correlation() -> str | None:
+    """The correlation id of the work under way, in this task or in a thread that it started."""
+    found = structlog.contextvars.get_contextvars().get("correlation_id")
+    return None if found is None else str(found)
+
+
 def _keep(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     return event
