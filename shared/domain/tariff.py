@@ -41,6 +41,11 @@ class TouPeriod:
 
     def __post_init__(self) -> None:
         _require_finite("price_per_kwh", self.price_per_kwh)
+        for edge in ("start", "end"):
+            if getattr(self, edge).tzinfo is not None:
+                raise InvalidValueError(
+                    edge, getattr(self, edge).isoformat(), "must be local, without an offset; the tariff names the zone"
+                )
         if not self.months <= frozenset(range(1, 13)):
             raise InvalidValueError("months", sorted(self.months), "must be from 1 to 12")
         if not self.weekdays <= frozenset(range(7)):
@@ -81,8 +86,17 @@ class DynamicPrice:
     ceiling_per_kwh: float | None = None
 
     def __post_init__(self) -> None:
+        if not self.series_id:
+            raise InvalidValueError("series_id", self.series_id, "must name a price series")
         _require_finite("factor", self.factor)
         _require_finite("surcharge_per_kwh", self.surcharge_per_kwh)
+        low, high = self.floor_per_kwh, self.ceiling_per_kwh
+        if low is not None:
+            _require_finite("floor_per_kwh", low)
+        if high is not None:
+            _require_finite("ceiling_per_kwh", high)
+        if low is not None and high is not None and low > high:
+            raise InvalidValueError("floor_per_kwh", low, f"must not be above ceiling_per_kwh {high:g}")
 
     def from_series(self, series: Prices) -> Prices:
         """Prices to pay from values of the series; NaN stays NaN."""
@@ -103,6 +117,8 @@ class DemandCharge:
 
     def __post_init__(self) -> None:
         require_at_least("demand charge price_per_kw", self.price_per_kw, 0.0)
+        if self.averaging <= timedelta(0):
+            raise InvalidValueError("demand charge averaging", str(self.averaging), "must be longer than zero")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +135,7 @@ class Tariff:
 
     def __post_init__(self) -> None:
         zone(self.timezone)
-        if not (len(self.currency) == 3 and self.currency.isascii() and self.currency.isupper()):
+        if not (len(self.currency) == 3 and self.currency.isascii() and self.currency.isalpha() and self.currency.isupper()):
             raise InvalidValueError("currency", self.currency, "must be an ISO 4217 code such as EUR")
 
     @property
@@ -147,11 +163,10 @@ def evaluate(rule: PriceRule, grid: TimeGrid, *, timezone: str, series: SeriesOn
         case TimeOfUsePrice():
             clock = local_clock(grid.starts(), zone(timezone))
             is_holiday = np.isin(clock.date, np.array(sorted(holidays), dtype="datetime64[D]"))
-            return np.select(
-                [period.applies(clock, is_holiday) for period in rule.periods],
-                [np.full(grid.count, period.price_per_kwh) for period in rule.periods],
-                default=rule.default_price_per_kwh,
-            )
+            prices = np.full(grid.count, rule.default_price_per_kwh)
+            for period in reversed(rule.periods):  # the first that applies is written last
+                prices[period.applies(clock, is_holiday)] = period.price_per_kwh
+            return prices
 
 
 def hold_series(
@@ -177,7 +192,9 @@ def hold_series(
 
 
 def _hour(clock: time) -> float:
-    return clock.hour + clock.minute / 60 + clock.second / 3600
+    """Hours since midnight by the same division as `local_clock`, so that equal times are equal numbers."""
+    since_midnight = timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second, microseconds=clock.microsecond)
+    return since_midnight // timedelta(microseconds=1) / 3.6e9
 
 
 def _require_finite(name: str, value: float) -> None:
