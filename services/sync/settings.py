@@ -1,0 +1,15 @@
+"""This program's settings. `INFLUXDB_*` and `SUPABASE_*` name servers, which the embedded stores do without."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SyncSettings(BaseSettings):
+    """From the environment: `SYNC_BATCH_SIZE`, `SYNC_INTERVAL_SECONDS`."""
+
+    model_config = SettingsConfigDict(env_prefix="SYNC_", extra="ignore", frozen=True)
+
+    batch_size: int = Field(default=5000, gt=0, le=1_000_000)
+    """Readings copied in one transaction."""
+    interval_seconds: float = Field(default=60.0, gt=0, le=86_400)
+    """Between two sweeps."""
