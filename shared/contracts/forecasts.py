@@ -1,9 +1,10 @@
 """A forecast on the wire: a start, a resolution, and one list of values per quantile."""
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from shared.contracts.base import Duration, Instant, Wire
+from shared.domain.errors import InvalidValueError
 from shared.domain.forecast import Forecast, Target
 from shared.domain.time import TimeGrid
 
@@ -27,6 +28,21 @@ class ForecastDocument(Wire):
     resolution: Duration
     quantiles: dict[str, list[float]]
 
+    @field_validator("quantiles")
+    @classmethod
+    def _levels_and_lengths(cls, quantiles: dict[str, list[float]]) -> dict[str, list[float]]:
+        try:
+            levels = {float(level) for level in quantiles}
+        except ValueError:
+            raise InvalidValueError("quantiles", sorted(quantiles), 'must be named by levels such as "0.1" and "0.5"') from None
+        if 0.5 not in levels or len(levels) < len(quantiles):
+            raise InvalidValueError("quantiles", sorted(quantiles), 'must hold "0.5" and each level once')
+        if len({len(values) for values in quantiles.values()}) > 1:
+            raise InvalidValueError(
+                "quantiles", {level: len(values) for level, values in quantiles.items()}, "must all have one value for each step"
+            )
+        return quantiles
+
     @classmethod
     def from_domain(cls, forecast: Forecast) -> "ForecastDocument":
         return cls(
@@ -43,7 +59,7 @@ class ForecastDocument(Wire):
             start=forecast.grid.start,
             resolution=forecast.grid.step,
             quantiles={
-                f"{level:g}": [round(float(v), 6) for v in row] for level, row in zip(forecast.levels, forecast.values, strict=True)
+                repr(float(level)): [round(float(v), 6) for v in row] for level, row in zip(forecast.levels, forecast.values, strict=True)
             },
         )
 

@@ -20,7 +20,9 @@ class PolicyBillDocument(Wire):
     throughput_kwh: float
     bill: float = Field(description="energy_cost + demand_cost - stored_value")
     total: float = Field(description="bill + wear_cost")
-    captured_share: float | None = Field(description="share of the perfect-foresight saving; null when nothing can be saved")
+    captured_share: float | None = Field(
+        description="share of the perfect-foresight saving; null when nothing can be saved or a bound is missing"
+    )
 
 
 class SavingsDocument(Wire):
@@ -48,7 +50,7 @@ class SavingsDocument(Wire):
             bills=[
                 PolicyBillDocument(
                     **{name: getattr(bill, name) for name in PolicyBillDocument.model_fields if name != "captured_share"},
-                    captured_share=report.captured_share(bill.policy),
+                    captured_share=_captured_share(report, bill.policy),
                 )
                 for bill in report.bills
             ],
@@ -64,3 +66,9 @@ class SavingsDocument(Wire):
             notes=tuple(self.notes),
             bills=tuple(PolicyBill(**bill.model_dump(exclude={"bill", "total", "captured_share"})) for bill in self.bills),
         )
+
+
+def _captured_share(report: SavingsReport, policy: str) -> float | None:
+    """None also where the replay left out one of the two policies that the share is measured between."""
+    bounds = {"no_battery", "perfect_foresight"}
+    return report.captured_share(policy) if bounds <= {bill.policy for bill in report.bills} else None
