@@ -27,10 +27,13 @@ class Queue:
 
 
 def queue(consumer: str, noun_verb: str, *event_types: type[events.Event], major: int = 1) -> Queue:
-    """The queue of a consumer for events (or commands, which end in `.requested`)."""
+    """The queue of a consumer for events, or for commands, which end in `.requested`. Raises `ValueError` for a mixture."""
     keys = tuple(event.TYPE for event in event_types)
-    command = all(".requested." in key for key in keys)
-    return Queue(name=f"{consumer}.{noun_verb}.v{major}", exchange=COMMANDS_EXCHANGE if command else EVENTS_EXCHANGE, routing_keys=keys)
+    commands = {".requested." in key for key in keys}
+    if len(commands) != 1:
+        raise ValueError(f"queue {consumer}.{noun_verb} must take either commands or events, not {', '.join(keys) or 'nothing'}")
+    exchange = COMMANDS_EXCHANGE if commands == {True} else EVENTS_EXCHANGE
+    return Queue(name=f"{consumer}.{noun_verb}.v{major}", exchange=exchange, routing_keys=keys)
 
 
 SYNC_READINGS = queue("sync", "readings-store", events.ReadingsRecorded)

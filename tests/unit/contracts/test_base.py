@@ -23,6 +23,10 @@ class Sample(Wire):
     clock: LocalTime | None = None
     prices: dict[str, list[float]] = Field(default_factory=dict)
     part: "Part | None" = None
+    # names that mean something to the schema of a model
+    type: float | None = None
+    default: float | None = None
+    metadata: list[float] = Field(default_factory=list)
 
 
 class Part(Wire):
@@ -43,7 +47,8 @@ class TestAWireModel:
         [
             '{"price_per_kwh": true}', '{"price_per_kwh": "0.28"}', '{"price_per_kwh": NaN}', '{"price_per_kwh": Infinity}',
             '{"price_per_kwh": [0.28]}', '{"rows": true}', '{"rows": "3"}', '{"rows": 3.5}', '{"live": 1}', '{"live": "yes"}',
-            '{"prices": {"a": [true]}}', '{"prices": {"a": ["1"]}}', '{"part": {"power_kw": "1"}}', '{"part": {"power_kw": false}}',
+            '{"prices": {"a": [true]}}', '{"prices": {"a": ["1"]}}', '{"type": "1"}', '{"default": true}', '{"metadata": ["1"]}',
+            '{"part": {"power_kw": "1"}}', '{"part": {"power_kw": false}}',
             '{"at": "2024-06-15T14:30:00"}', '{"at": 1718461800}', '{"at": "1718461800"}', '{"at": "2024-06-15"}', '{"at": true}',
             '{"at": "0001-01-01T00:00:00+14:00"}', '{"lasts": 15}', '{"lasts": "15"}', '{"lasts": "P999999999999D"}', '{"lasts": true}',
             '{"clock": 3600}', '{"clock": "07:00+02:00"}', '{"clock": "25:00"}', '{"unknown": 1}', '{"part": {"power_kw": 1, "x": 1}}',
