@@ -53,7 +53,10 @@ class Supplier:
     peak_price: float = 0.30
     base_feed_in_tariff: float = 0.05
     demand_charge: float = 10.0
+    """Per kW of the month's peak, as readings show it."""
     volatility: float = 0.15
+    bills_demand: bool = False
+    """Whether the demand charge is part of the tariff."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

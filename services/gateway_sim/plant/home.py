@@ -21,7 +21,7 @@ from services.gateway_sim.plant.steps import Steps
 from services.gateway_sim.plant.weather import temperature_celsius, weather_at
 from shared.domain.balance import net_grid_flow_kw
 from shared.domain.dispatch import by_value_kw, self_consumption_kw
-from shared.domain.reading import READING_COLUMNS, TIME_OF_USE_PERIODS, Quality
+from shared.domain.reading import READING_COLUMNS, TEXT_COLUMNS, TIME_OF_USE_PERIODS, Quality
 from shared.domain.schedule import Schedule
 from shared.domain.site import BatterySpec
 from shared.domain.time import Interval, TimeGrid, zone
@@ -59,7 +59,7 @@ def simulate(home: Home, grid: TimeGrid, *, state: BatteryState | None = None, s
     schedule it acts on what it measures by the schedule's values, and by self-consumption where that says nothing.
     """
     if grid.count == 0:
-        return Simulation(readings=_empty(), state=state)
+        return Simulation(readings=empty_readings(), state=state)
     around = surroundings(home, grid)
     if home.battery is None:
         return Simulation(readings=_readings(home, grid, around, _no_battery(grid.count)), state=None)
@@ -206,6 +206,8 @@ def _readings(home: Home, grid: TimeGrid, around: Surroundings, battery: dict[st
     return pd.DataFrame(columns)[list(READING_COLUMNS)]
 
 
-def _empty() -> pd.DataFrame:
-    moment = TimeGrid(start=datetime.fromisoformat("2024-01-01T00:00:00+00:00"), step=timedelta(hours=1), count=1)
-    return simulate(Home(battery=None), moment).readings.iloc[:0]
+def empty_readings() -> pd.DataFrame:
+    """No reading, with every column."""
+    kinds: dict[str, object] = {"timestamp": "datetime64[us, UTC]", "quality": np.int64}
+    kinds |= dict.fromkeys(("site_id", "device_id", *TEXT_COLUMNS), _TEXT)
+    return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, np.float64)) for name in READING_COLUMNS})  # type: ignore[call-overload]

@@ -65,9 +65,10 @@ def _temperature(home: Home, instants_us: Integers, cover: Floats) -> Floats:
     sine = np.sin(np.radians(home.latitude))
     annual_mean = 14.97 - 28.0 * (3.0 * sine**2 - 1.0) / 2.0
     solar_hour = (instants_us / HOUR_US + home.longitude / 15.0) % 24.0
-    day = DIURNAL_CELSIUS * np.cos(2.0 * np.pi * (solar_hour - 15.0) / 24.0) * (1.0 - 0.6 * cover)
+    day: Floats = DIURNAL_CELSIUS * np.cos(2.0 * np.pi * (solar_hour - 15.0) / 24.0) * (1.0 - 0.6 * cover)
     air_mass = Stream.of(home.seed, home.site_id, "air mass").persistent(instants_us, spacing_us=6 * HOUR_US, memory_us=72 * HOUR_US)
-    return annual_mean + 0.22 * abs(home.latitude) * season(home, instants_us) + day + SYNOPTIC_CELSIUS * air_mass
+    temperature: Floats = annual_mean + 0.22 * abs(home.latitude) * season(home, instants_us) + day + SYNOPTIC_CELSIUS * air_mass
+    return temperature
 
 
 def _share(value: Floats) -> Floats:
