@@ -5,7 +5,7 @@ Power is at the battery's terminals, > 0 charging; the caller cuts it to physics
 
 from shared.domain.schedule import ValueCurve
 from shared.domain.site import BatterySpec
-from shared.domain.storage import charge_headroom_kw, discharge_headroom_kw
+from shared.domain.storage import charge_headroom_kw, discharge_headroom_kw, wear_cost_per_kwh
 
 TIE_PER_KWH = 1e-6
 """Values closer than this are equal: a plan's own marginal hours sit exactly at break-even, and there it acts."""
@@ -36,7 +36,7 @@ def by_value_kw(
     """
     surplus = max(0.0, -net_load_kw)
     deficit = max(0.0, net_load_kw)
-    wear = spec.wear_cost_per_kwh or 0.0
+    wear = wear_cost_per_kwh(spec)
     charge = _charge_while(
         spec, energy_kwh, step_hours, value_curve,
         surplus_kw=surplus, grid_kw=grid_charge_limit_kw,

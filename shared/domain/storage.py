@@ -4,6 +4,12 @@ from dataclasses import dataclass
 
 from shared.domain.site import BatterySpec
 
+BATTERY_PRICE_PER_KWH = 150.0
+"""Replacement of the cells for each kWh of capacity, in the site's currency: the order of published 2024 turnkey stationary
+packs (BloombergNEF battery price survey, December 2024: 125 US dollars per kWh)."""
+BATTERY_CYCLES = 6000.0
+"""Full cycles that a lithium iron phosphate home battery is warranted for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageStep:
@@ -13,6 +19,18 @@ class StorageStep:
     """Mean power at the battery's terminals, > 0 charging."""
     energy_kwh: float
     """Stored energy at the end of the step."""
+
+
+def wear_cost_per_kwh(spec: BatterySpec) -> float:
+    """Wear per kWh of change of stored energy, either way: the battery's own figure, else price / (2 x cycles x usable capacity).
+
+    Half on each leg; a usable share of 80 % gives 0.0156.
+    """
+    if spec.wear_cost_per_kwh is not None:
+        return spec.wear_cost_per_kwh
+    if spec.usable_kwh <= 0.0:
+        return 0.0
+    return BATTERY_PRICE_PER_KWH * spec.capacity_kwh / (2.0 * BATTERY_CYCLES * spec.usable_kwh)
 
 
 def charge_headroom_kw(spec: BatterySpec, energy_kwh: float, step_hours: float) -> float:
