@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from services.gateway_sim.plant.equipment import Home, HomeBattery, Household, SolarArray, Supplier
 from shared.contracts.base import Wire
+from shared.domain.errors import InvalidValueError
 from shared.domain.site import BatterySpec, SolarSpec
 from shared.domain.time import zone
 from shared.runtime.cli import UsageError
@@ -169,6 +170,9 @@ def _problem(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"]) or "the file"
     if error["type"] == "extra_forbidden":
         return f"{where}: is no known field; remove it or correct its name ({_fields_beside(error['loc'])})"
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, InvalidValueError):
+        return f"{where} is {error['input']!r}: {cause.remedy}"
     text = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "must be").replace("Input should", "must")
     value = "" if isinstance(error["input"], dict) else f" is {error['input']!r}"
     return f"{where}{value}: {text}"

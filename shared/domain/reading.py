@@ -94,7 +94,9 @@ def nested_from_flat(row: Flat) -> dict[str, object]:
         number = None if value is None or (isinstance(value, float) and math.isnan(value)) else value
         (sections[field.section] if field.section else document)[field.name] = number
     period = row.get("time_of_use_period")
-    sections["grid_price"]["time_of_use_period"] = period if isinstance(period, str) else None
+    prices = sections["grid_price"]
+    carbon = prices.pop("carbon_intensity_g_kwh")  # the customer writes the period before the carbon
+    prices |= {"time_of_use_period": period if isinstance(period, str) else None, "carbon_intensity_g_kwh": carbon}
     flow = document.pop("net_grid_flow_kw")
     return {**document, **sections, "net_grid_flow_kw": flow}
 
