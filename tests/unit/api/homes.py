@@ -79,7 +79,7 @@ def a_schedule(site: Site, issued_at: datetime, *, steps: int = 144, degraded: t
     solar = a_forecast(site, Target.SOLAR, issued_at, steps=steps).median
     grid = TimeGrid(start=issued_at, step=QUARTER, count=steps)
     hours = local_clock(grid.starts(), zone(site.timezone)).hour
-    stored, slots = 5.0, []
+    stored, slots = 5.0 if 5 <= hours[0] < 12 else 11.0, []
     for index in range(steps):
         slot = _slot(grid[index], float(hours[index]), float(load[index]), float(solar[index]), stored)
         stored = slot.soc_percent / 100 * 13.5
@@ -95,7 +95,7 @@ def a_schedule(site: Site, issued_at: datetime, *, steps: int = 144, degraded: t
         slots=tuple(slots),
         cost=PlanCost(energy=sum(slot.cost for slot in slots), demand=0.0, wear=0.21, terminal=0.4),
         baseline_cost=sum(slot.cost for slot in slots) + 0.21 - 0.4 + 1.84,
-        initial_soc_percent=5.0 / 13.5 * 100,
+        initial_soc_percent=slots[0].soc_percent,
         degraded=degraded,
         not_before=issued_at,
         expires_at=issued_at + timedelta(hours=6),
