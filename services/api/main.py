@@ -67,6 +67,11 @@ def bind(host: str, port: int) -> socket.socket:
     return place
 
 
+def url_of(host: str, place: socket.socket) -> str:
+    """Where a browser finds what listens there."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{place.getsockname()[1]}/"
+
+
 def server(app: FastAPI, place: socket.socket, *, ready: Callable[[], None] = lambda: None) -> Companion:
     """Serves until the process is told to stop; open streams end first, so that it stops at once.
 
@@ -112,8 +117,7 @@ def _execute(options: argparse.Namespace, resources: Resources) -> int:
     settings = load(ApiSettings, host=options.host, port=options.port)
     place = bind(settings.host, settings.port)
     app, parts = create(resources)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{host}:{place.getsockname()[1]}/"
+    url = url_of(settings.host, place)
 
     def ready() -> None:
         print(f"page: {url}   API: {url}docs", file=sys.stderr, flush=True)
