@@ -32,9 +32,10 @@ class Parser(argparse.ArgumentParser):
 def run(program: str, body: Callable[[], int | None]) -> int:
     """The exit status of a command: what the body returns, or 2 after one line on standard error for what a person can mend."""
     try:
-        return body() or 0
+        status = body() or 0
+        sys.stdout.flush()  # here, where a reader that has gone can still be handled
     except (UsageError, InvalidValueError, SupplierError) as problem:
-        print(f"{program}: {problem}", file=sys.stderr)
+        print(f"{program}: {' '.join(str(problem).split())}", file=sys.stderr)
         return USAGE_STATUS
     except KeyboardInterrupt:
         return 130
@@ -42,6 +43,8 @@ def run(program: str, body: Callable[[], int | None]) -> int:
         # the reader of our output has gone: keep the interpreter from complaining about it once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    else:
+        return status
 
 
 def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
@@ -51,7 +54,7 @@ def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
         try:
             value = kind(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
         if not 0 < value < float("inf"):
             raise argparse.ArgumentTypeError(f"{text} must be above 0")
         return value

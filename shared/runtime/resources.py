@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
@@ -53,6 +54,10 @@ class Resources:
         parts = urlsplit(url)
         if parts.scheme != "sqlite" or not parts.path:
             raise UsageError(f"{variable} is {url!r}: its scheme must be sqlite, for example sqlite:var/{default}")
+        if parts.netloc:
+            raise UsageError(
+                f"{variable} is {url!r}: {parts.netloc!r} would be a host; write one slash or three, for example sqlite:var/{default}"
+            )
         return Path(parts.path)
 
     @cached_property
@@ -61,9 +66,8 @@ class Resources:
         folder = self._settings.state_dir
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / ".writable"
-            probe.touch()
-            probe.unlink()
+            with TemporaryFile(dir=folder):  # a name of its own: several programs begin on one folder at once
+                pass
         except OSError as problem:
             raise UsageError(
                 f"state folder {str(folder)!r} cannot be written ({problem.strerror}); choose another with STATE_DIR="

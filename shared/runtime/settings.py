@@ -1,10 +1,11 @@
 """Settings that every process shares, and how any settings are loaded: command line beats environment beats default."""
 
+import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.runtime.cli import UsageError
 
@@ -33,8 +34,26 @@ def load(kind: type[Settings], **given: Any) -> Settings:
     """Settings of that kind; `given` are command-line values (None: not given). Raises `UsageError` naming the variable."""
     try:
         return kind(**{name: value for name, value in given.items() if value is not None})
+    except SettingsError as problem:
+        name = next((name for name in kind.model_fields if f'"{name}"' in str(problem)), "settings")
+        variable = _variable(kind, name)
+        raise UsageError(f"{variable} is {_shown(variable, os.environ.get(variable))}: must be JSON; correct it or unset it") from None
     except ValidationError as problem:
         first = problem.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "settings"
-        variable = name if name.isupper() else f"{kind.model_config.get('env_prefix', '')}{name}".upper()
-        raise UsageError(f"{variable} is {first['input']!r}: {first['msg']}; correct it or unset it") from None
+        variable = _variable(kind, str(first["loc"][0]) if first["loc"] else "settings")
+        if first["type"] == "missing":
+            raise UsageError(f"{variable} is not set: set it in the environment") from None
+        raise UsageError(f"{variable} is {_shown(variable, first['input'])}: {first['msg']}; correct it or unset it") from None
+
+
+def _variable(kind: type[BaseSettings], name: str) -> str:
+    """The environment's name of a field, given by its own name or by its alias."""
+    return name if name.isupper() else f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def _shown(variable: str, value: object) -> str:
+    """The value as a message may repeat it."""
+    return "wrong" if any(word in variable for word in _SECRETS) else repr(value)
+
+
+_SECRETS = ("TOKEN", "KEY", "SECRET", "PASSWORD")

@@ -57,7 +57,7 @@ class Worker:
     clock: Clock
     parts: Sequence[Parts]
     failing: dict[str, str] = field(default_factory=dict)
-    """Timers whose last run failed, with the error: what a health page shows."""
+    """Timers (`sync.sweep`) whose last run failed, with the error: what a health page shows."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Running steps finish; the bus is closed by who opened it."""
@@ -100,21 +100,20 @@ class Worker:
             ticks = max(ticks + 1, int((loop.time() - started) // interval) + 1)
 
     async def _run(self, source: str, timer: Timer) -> None:
-        log = logger(source)
+        log, name = logger(source), f"{source}.{timer.name}"
         try:
             events = await asyncio.to_thread(timer.step)
+            await self.publish(events, source=source)
         except SupplierError as problem:
-            if timer.name not in self.failing:
+            if name not in self.failing:
                 log.warning("step failed; it is tried again at its next time", step=timer.name, error=str(problem))
-            self.failing[timer.name] = str(problem)
-            return
+            self.failing[name] = str(problem)
         except Exception as problem:  # the worker's loop: one step's bug must not end the process
             log.exception("step failed by a bug; it is tried again at its next time", step=timer.name)
-            self.failing[timer.name] = repr(problem)
-            return
-        if self.failing.pop(timer.name, None) is not None:
-            log.info("step works again", step=timer.name)
-        await self.publish(events, source=source)
+            self.failing[name] = repr(problem)
+        else:
+            if self.failing.pop(name, None) is not None:
+                log.info("step works again", step=timer.name)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> bool:
