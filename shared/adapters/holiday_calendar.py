@@ -1,11 +1,15 @@
 """Public holidays from the `holidays` package."""
 
+import re
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 
 import holidays
 
 from shared.domain.errors import InvalidValueError
+
+_CALENDAR = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
 class HolidayLibrary:
@@ -20,10 +24,11 @@ class HolidayLibrary:
 
 @lru_cache(maxsize=1024)
 def _year(calendar: str, year: int) -> tuple[date, ...]:
-    country, _, subdivision = calendar.partition("-")
-    try:
-        return tuple(holidays.country_holidays(country, subdiv=subdivision or None, years=year, expand=False))
-    except NotImplementedError:
-        raise InvalidValueError(
-            "holiday_calendar", calendar, "is not known; give an ISO 3166 country, or country and subdivision, such as DE, DE-BW or US-CA"
-        ) from None
+    # checked first, because the library takes any name of its module for a country
+    if _CALENDAR.fullmatch(calendar):
+        country, _, subdivision = calendar.partition("-")
+        with suppress(NotImplementedError):
+            return tuple(holidays.country_holidays(country, subdiv=subdivision or None, years=year, expand=False))
+    raise InvalidValueError(
+        "holiday_calendar", calendar, "is not known; give an ISO 3166 country, or country and subdivision, such as DE, DE-BW or US-CA"
+    )

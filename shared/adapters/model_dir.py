@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -187,5 +187,6 @@ def _sweep(incoming: Path) -> None:
     """Remove what crashed writers left, a day later."""
     limit = datetime.now(UTC).timestamp() - _STALE_SECONDS
     for entry in incoming.iterdir():
-        if entry.stat().st_mtime < limit:
-            shutil.rmtree(entry, ignore_errors=True)
+        with suppress(FileNotFoundError):  # its writer has just renamed it
+            if entry.stat().st_mtime < limit:
+                shutil.rmtree(entry, ignore_errors=True)

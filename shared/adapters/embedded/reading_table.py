@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from shared.adapters.embedded.columns import column_micros, floats, micros, require_columns, utc_column
+from shared.domain.errors import InvalidValueError
 from shared.domain.reading import KEY_COLUMNS, READING_COLUMNS, TEXT_COLUMNS, VALUE_COLUMNS
 from shared.domain.time import Interval
 
-_CHUNK = 50_000
+_CHUNK = 20_000
 """Rows turned into arrays at a time: bounds the Python objects that SQLite's driver makes."""
 
 Row = tuple[object, ...]
@@ -34,19 +36,43 @@ def device_rows(readings: pd.DataFrame) -> Iterator[DeviceRows]:
     require_columns(readings, READING_COLUMNS)
     if readings.empty:
         return
-    frame = readings.assign(timestamp=column_micros(readings, "timestamp"))
-    frame = frame.drop_duplicates(list(KEY_COLUMNS), keep="last").sort_values("timestamp", kind="stable")
-    for (site_id, device_id), group in frame.groupby(["site_id", "device_id"], sort=True):
-        columns = [_values(group, name) for name in _BODY]
-        yield DeviceRows(str(site_id), str(device_id), list(zip(*columns, strict=True)))
+    stamps = column_micros(readings, "timestamp")
+    sites, site_names = _codes(readings, "site_id")
+    devices, device_names = _codes(readings, "device_id")
+    group = sites * len(device_names) + devices
+    order = np.lexsort((stamps, group))  # stable: of equal keys the last row of the frame stands last
+    group, ordered = group[order], stamps[order]
+    newest = np.append((group[1:] != group[:-1]) | (ordered[1:] != ordered[:-1]), True)
+    group, order = group[newest], order[newest]
+    rows = list(zip(stamps[order].tolist(), *(_values(readings, name, order) for name in _BODY[1:]), strict=True))
+    starts = np.flatnonzero(np.diff(group, prepend=-1)).tolist()
+    for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+        site, device = divmod(int(group[start]), len(device_names))
+        yield DeviceRows(site_names[site], device_names[device], rows[start:end])
 
 
-def _values(frame: pd.DataFrame, name: str) -> list[object]:
-    """Python values of a column; NaN is bound as NULL by the driver."""
+def _codes(frame: pd.DataFrame, name: str) -> tuple[NDArray[np.int64], list[str]]:
+    """A column of texts as numbers, sorted by text, and the texts."""
+    codes, names = pd.factorize(frame[name], sort=True)
+    texts = list(names)
+    if (codes < 0).any() or not all(isinstance(text, str) and text for text in texts):
+        raise InvalidValueError(name, "missing or no text", "every row needs one")
+    return codes.astype(np.int64), texts
+
+
+def _values(frame: pd.DataFrame, name: str, order: NDArray[np.int64]) -> list[object]:
+    """Python values of a column's rows; NaN is bound as NULL by the driver."""
+    column = frame[name]
     if name in TEXT_COLUMNS:
-        return [value if isinstance(value, str) else None for value in frame[name].tolist()]
-    kind = np.int64 if name in ("timestamp", "quality") else np.float64
-    return frame[name].to_numpy(dtype=kind).tolist()
+        texts = column.tolist()
+        return [texts[at] if isinstance(texts[at], str) else None for at in order.tolist()]
+    if name == "quality" and column.isna().any():
+        raise InvalidValueError(name, "missing", "every row needs its flags, 0 for good")
+    try:
+        numbers = column.to_numpy(dtype=np.int64 if name == "quality" else np.float64)
+    except (TypeError, ValueError):
+        raise InvalidValueError(name, str(column.dtype), "must be a column of numbers") from None
+    return numbers[order].tolist()  # type: ignore[no-any-return]
 
 
 def insert_new(connection: sqlite3.Connection, group: DeviceRows, *, stored_at: int | None) -> int:

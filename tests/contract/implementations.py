@@ -1,0 +1,86 @@
+"""Every implementation of every port. A new adapter is one line in the table of its port; its suite runs on it at once.
+
+A store's factory takes a folder (a place of its own) and gives a context manager: entering it twice on one folder is a restart.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.adapters.embedded.bus import DeliveryPolicy, InProcessBus
+from shared.adapters.embedded.cloud_store import SqliteCloudStore
+from shared.adapters.embedded.edge_store import SqliteEdgeStore
+from shared.adapters.holiday_calendar import HolidayLibrary
+from shared.adapters.model_dir import ModelDir
+from shared.ports.bus import MessageBus
+from shared.ports.holiday_calendar import HolidayCalendar
+
+Factory = Callable[[Path], AbstractContextManager[Any]]
+
+ATTEMPTS, ATTEMPTS_AFTER_BUG = 4, 2
+
+
+@contextmanager
+def _sqlite_edge(folder: Path) -> Iterator[SqliteEdgeStore]:
+    store = SqliteEdgeStore(folder / "edge.sqlite")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def _sqlite_cloud(folder: Path) -> Iterator[SqliteCloudStore]:
+    store = SqliteCloudStore(folder / "cloud.sqlite")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def _model_dir(folder: Path) -> Iterator[ModelDir]:
+    yield ModelDir(folder / "models")
+
+
+def _in_process_bus() -> MessageBus:
+    return InProcessBus(
+        DeliveryPolicy(
+            attempts=ATTEMPTS,
+            attempts_after_bug=ATTEMPTS_AFTER_BUG,
+            first_delay=timedelta(milliseconds=1),
+            publish_timeout=timedelta(milliseconds=100),
+            drain_timeout=timedelta(milliseconds=300),
+            capacity=20,
+        )
+    )
+
+
+EDGE_STORES: dict[str, Factory] = {"sqlite": _sqlite_edge}
+"""`EdgeStore` with `EdgeAnnouncements`."""
+CLOUD_STORES: dict[str, Factory] = {"sqlite": _sqlite_cloud}
+"""Attributes named after the ports: sites, tariffs, readings, quarantine, prices, features, forecasts, schedules, savings, progress."""
+MODEL_STORES: dict[str, Factory] = {"folder": _model_dir}
+BUSES: dict[str, Callable[[], MessageBus]] = {"in-process": _in_process_bus}
+"""With `ATTEMPTS` and `ATTEMPTS_AFTER_BUG` deliveries, room for 20 messages in a queue, and delays of milliseconds."""
+HOLIDAY_CALENDARS: dict[str, Callable[[], HolidayCalendar]] = {"library": HolidayLibrary}
+
+
+def fixtures_of(implementations: dict[str, Factory]) -> tuple[Any, Any]:
+    """Two fixtures for a suite: `opened()` opens the implementation on the test's own folder, `store` is it, open."""
+
+    @pytest.fixture(params=sorted(implementations), name="opened")
+    def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], AbstractContextManager[Any]]:
+        return partial(implementations[request.param], tmp_path)
+
+    @pytest.fixture(name="store")
+    def store(opened: Callable[[], AbstractContextManager[Any]]) -> Iterator[Any]:
+        with opened() as entered:
+            yield entered
+
+    return opened, store

@@ -1,0 +1,338 @@
+"""`MessageBus`: each queue gets each message, a message is handled once by one consumer, and three fates of failure."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from shared.contracts.envelope import Envelope, wrap
+from shared.contracts.events import ModelTrainingRequested, SyncWindowCompleted
+from shared.contracts.topology import API_ANNOUNCE, FEATURES_BUILD, FORECASTER_TRAIN
+from shared.ports.errors import RejectedMessageError, RetryableError, UnavailableError
+from tests.contract.implementations import ATTEMPTS, ATTEMPTS_AFTER_BUG, BUSES
+from tests.factories import NOON
+
+
+@pytest.fixture(params=sorted(BUSES))
+def play(request):
+    """Runs a scenario on a fresh bus, within ten seconds."""
+
+    def run(scenario):
+        async def within():
+            bus = BUSES[request.param]()
+            try:
+                async with asyncio.timeout(10):
+                    return await scenario(bus)
+            finally:
+                await bus.close()
+
+        return asyncio.run(within())
+
+    return run
+
+
+def window(number: int = 0) -> Envelope:
+    end = NOON + timedelta(hours=1)
+    return wrap(SyncWindowCompleted(site_id="home", start=NOON, end=end, accepted=number, rejected=0), source="test", time=NOON)
+
+
+def training() -> Envelope:
+    return wrap(ModelTrainingRequested(site_id="home"), source="test", time=NOON)
+
+
+async def until(condition) -> None:
+    """Wait for something that the bus gives no signal of; the scenario's limit bounds it."""
+    while not condition():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+
+class Inbox:
+    """A handler that keeps what it gets, after failing as told."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.got: list[Envelope] = []
+        self.failures = list(failures)
+        self.deliveries = 0
+
+    async def __call__(self, envelope: Envelope) -> None:
+        self.deliveries += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        self.got.append(envelope)
+
+    async def holds(self, count: int) -> None:
+        await until(lambda: len(self.got) >= count)
+
+
+async def dead(bus, queue, count=1):
+    while len(found := await bus.dead_letters(queue)) < count:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    return found
+
+
+def test_every_queue_gets_every_message_of_its_keys(play):
+    async def scenario(bus):
+        features, api = Inbox(), Inbox()
+        await bus.consume(FEATURES_BUILD, features)
+        await bus.consume(API_ANNOUNCE, api)
+        sent = [window(number) for number in range(5)]
+        for envelope in sent:
+            await bus.publish(envelope)
+        await features.holds(5)
+        await api.holds(5)
+        assert features.got == api.got == sent
+
+    play(scenario)
+
+
+def test_a_queue_gets_nothing_but_its_keys(play):
+    async def scenario(bus):
+        trainer, features = Inbox(), Inbox()
+        await bus.consume(FORECASTER_TRAIN, trainer)
+        await bus.consume(FEATURES_BUILD, features)
+        await bus.publish(window())
+        await bus.publish(training())
+        await features.holds(1)
+        await trainer.holds(1)
+        assert [envelope.type for envelope in trainer.got] == [ModelTrainingRequested.TYPE]
+        assert [envelope.type for envelope in features.got] == [SyncWindowCompleted.TYPE]
+
+    play(scenario)
+
+
+def test_consumers_of_one_queue_share_its_messages(play):
+    async def scenario(bus):
+        one, two = Inbox(), Inbox()
+        await bus.consume(FEATURES_BUILD, one)
+        await bus.consume(FEATURES_BUILD, two)
+        for number in range(20):
+            await bus.publish(window(number))
+        await until(lambda: len(one.got) + len(two.got) >= 20)
+        assert sorted(envelope.data["accepted"] for envelope in one.got + two.got) == list(range(20))
+
+    play(scenario)
+
+
+def test_many_publishers_at_once_lose_nothing(play):
+    async def scenario(bus):
+        inbox = Inbox()
+        await bus.consume(FEATURES_BUILD, inbox, prefetch=4)
+        await asyncio.gather(*(bus.publish(window(number)) for number in range(200)))
+        await inbox.holds(200)
+        assert sorted(envelope.data["accepted"] for envelope in inbox.got) == list(range(200))
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("prefetch", [1, 3])
+def test_no_more_than_prefetch_messages_are_handled_at_once(play, prefetch):
+    async def scenario(bus):
+        running, most, done = 0, 0, 0
+
+        async def handle(_envelope):
+            nonlocal running, most, done
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0.005)
+            running -= 1
+            done += 1
+
+        await bus.consume(FEATURES_BUILD, handle, prefetch=prefetch)
+        for number in range(12):
+            await bus.publish(window(number))
+        await until(lambda: done >= 12)
+        assert most == prefetch
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("failure", [RetryableError("locked"), UnavailableError("locked")], ids=["retryable", "unavailable"])
+def test_a_message_is_delivered_again_until_it_is_done(play, failure):
+    async def scenario(bus):
+        inbox = Inbox(failure, failure)
+        await bus.consume(FEATURES_BUILD, inbox)
+        await bus.publish(window())
+        await inbox.holds(1)
+        assert inbox.deliveries == 3
+        assert await bus.dead_letters(FEATURES_BUILD) == []
+
+    play(scenario)
+
+
+def test_a_message_that_is_never_done_is_dead_after_the_last_attempt(play):
+    async def scenario(bus):
+        inbox = Inbox(*(RetryableError("still locked") for _ in range(100)))
+        await bus.consume(FEATURES_BUILD, inbox)
+        await bus.publish(envelope := window())
+        (letter,) = await dead(bus, FEATURES_BUILD)
+        assert (letter.envelope, letter.reason, letter.attempts, letter.queue) == (envelope, "still locked", ATTEMPTS, FEATURES_BUILD.name)
+        assert inbox.deliveries == ATTEMPTS
+
+    play(scenario)
+
+
+def test_a_rejected_message_is_dead_at_once_with_its_reason(play):
+    async def scenario(bus):
+        inbox = Inbox(RejectedMessageError("no such site"))
+        await bus.consume(FEATURES_BUILD, inbox)
+        await bus.publish(window(0))
+        await bus.publish(window(1))
+        await inbox.holds(1)
+        (letter,) = await dead(bus, FEATURES_BUILD)
+        assert (letter.reason, letter.attempts, letter.envelope.data["accepted"]) == ("no such site", 1, 0)
+
+    play(scenario)
+
+
+def test_a_bug_is_logged_with_its_traceback_and_dead_after_few_attempts(play, capsys):
+    async def scenario(bus):
+        inbox = Inbox(*(ZeroDivisionError("oops") for _ in range(ATTEMPTS_AFTER_BUG)))
+        await bus.consume(FEATURES_BUILD, inbox)
+        await bus.publish(window())
+        (letter,) = await dead(bus, FEATURES_BUILD)
+        assert letter.attempts == ATTEMPTS_AFTER_BUG
+        assert "oops" in letter.reason
+        await bus.publish(window(7))
+        await inbox.holds(1)
+
+    play(scenario)
+    printed = capsys.readouterr()
+    assert "Traceback" in printed.out + printed.err
+    assert "ZeroDivisionError" in printed.out + printed.err
+
+
+def test_dead_letters_come_oldest_first_and_belong_to_their_queue(play):
+    async def scenario(bus):
+        await bus.consume(FEATURES_BUILD, Inbox(*(RejectedMessageError(str(number)) for number in range(3))))
+        await bus.consume(API_ANNOUNCE, Inbox())
+        for number in range(3):
+            await bus.publish(window(number))
+        assert [letter.reason for letter in await dead(bus, FEATURES_BUILD, 3)] == ["0", "1", "2"]
+        assert await bus.dead_letters(API_ANNOUNCE) == []
+
+    play(scenario)
+
+
+def test_one_poisonous_message_does_not_hold_up_the_others(play):
+    async def scenario(bus):
+        good = []
+
+        async def handle(envelope):
+            if envelope.data["accepted"] == 0:
+                raise RetryableError
+            good.append(envelope.data["accepted"])
+
+        await bus.consume(FEATURES_BUILD, handle)
+        for number in range(10):
+            await bus.publish(window(number))
+        await dead(bus, FEATURES_BUILD)
+        await until(lambda: len(good) >= 9)
+        assert good == list(range(1, 10))
+
+    play(scenario)
+
+
+def test_a_command_that_nobody_consumes_is_an_error(play):
+    async def scenario(bus):
+        with pytest.raises(UnavailableError, match=r"model\.training\.requested"):
+            await bus.publish(training())
+
+    play(scenario)
+
+
+def test_a_queue_without_room_makes_its_publisher_wait_and_then_says_so(play):
+    async def scenario(bus):
+        gate, inbox = asyncio.Event(), Inbox()
+
+        async def slow(envelope):
+            await gate.wait()
+            await inbox(envelope)
+
+        await bus.consume(FEATURES_BUILD, slow)
+        for number in range(20):
+            await bus.publish(window(number))
+        with pytest.raises(UnavailableError, match="full"):
+            await bus.publish(window(20))
+        waiting = asyncio.create_task(bus.publish(window(21)))
+        gate.set()
+        await waiting
+        await inbox.holds(21)
+        assert [envelope.data["accepted"] for envelope in inbox.got] == [*range(20), 21]
+
+    play(scenario)
+
+
+def test_given_up_messages_free_their_room(play):
+    async def scenario(bus):
+        await bus.consume(FEATURES_BUILD, Inbox(*(RejectedMessageError("no") for _ in range(50))))
+        for number in range(50):
+            await bus.publish(window(number))
+        await dead(bus, FEATURES_BUILD, 50)
+
+    play(scenario)
+
+
+def test_closing_lets_running_handlers_finish_and_takes_no_new_message(play):
+    async def scenario(bus):
+        started, finished = asyncio.Event(), []
+
+        async def handle(envelope):
+            started.set()
+            await asyncio.sleep(0.05)
+            finished.append(envelope.data["accepted"])
+
+        await bus.consume(FEATURES_BUILD, handle)
+        await bus.publish(window(0))
+        await bus.publish(window(1))
+        await started.wait()
+        await bus.close()
+        assert finished == [0]
+        with pytest.raises(UnavailableError, match="closed"):
+            await bus.publish(window(2))
+        with pytest.raises(UnavailableError, match="closed"):
+            await bus.consume(API_ANNOUNCE, handle)
+
+    play(scenario)
+
+
+def test_closing_does_not_wait_for_ever(play):
+    async def scenario(bus):
+        started, ended = asyncio.Event(), []
+
+        async def handle(_envelope):
+            started.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                ended.append("cancelled")
+                raise
+
+        await bus.consume(FEATURES_BUILD, handle)
+        await bus.publish(window())
+        await started.wait()
+        await bus.close()
+        assert ended == ["cancelled"]
+
+    play(scenario)
+
+
+def test_a_bus_can_be_closed_twice(play):
+    async def scenario(bus):
+        await bus.consume(FEATURES_BUILD, Inbox())
+        await bus.close()
+        await bus.close()
+
+    play(scenario)
+
+
+def test_an_event_that_nobody_consumes_is_dropped_within_one_process():
+    async def scenario():
+        bus = BUSES["in-process"]()
+        await bus.publish(window())
+        await bus.consume(FEATURES_BUILD, inbox := Inbox())
+        await bus.publish(window(1))
+        await inbox.holds(1)
+        await bus.close()
+        assert [envelope.data["accepted"] for envelope in inbox.got] == [1]
+
+    asyncio.run(scenario())

@@ -1,0 +1,194 @@
+"""`ModelStore`: models whole or not at all, and never one that was changed."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.adapters.model_dir import ModelDir
+from shared.domain.errors import InvalidValueError
+from shared.domain.forecast import Target
+from shared.ports.errors import CorruptError, NotFoundError, UnavailableError
+from shared.ports.model_store import ModelManifest
+from tests.contract.implementations import MODEL_STORES, fixtures_of
+from tests.factories import NOON
+
+opened, store = fixtures_of(MODEL_STORES)
+
+KEY = {"site_id": "home", "target": Target.LOAD}
+FILES = {"q50.ubj": b"{\x00\xff", "offsets.json": b"[1, 2]"}
+
+
+def a_manifest(version: str = "v1", **changes) -> ModelManifest:
+    values = {
+        **KEY,
+        "model_name": "quantile_gradient_boosting",
+        "model_version": version,
+        "trained_at": NOON,
+        "data_start": NOON - timedelta(days=60),
+        "data_end": NOON,
+        "catalog_version": "c1",
+        "features": ("load_lag_1d", "hour"),
+        "metrics": {"pinball_loss_kw": 0.1, "skill": 0.30000000000000004},
+    }
+    return ModelManifest(**(values | changes))
+
+
+def test_a_model_is_loaded_as_it_was_saved(store):
+    saved = store.save(a_manifest(), FILES)
+    assert sorted(saved.sha256) == sorted(FILES)
+    loaded = store.load(**KEY, model_version="v1")
+    assert loaded.manifest == saved
+    assert loaded.files == FILES
+
+
+def test_saving_the_same_version_again_changes_nothing(store):
+    first = store.save(a_manifest(), FILES)
+    assert store.save(a_manifest(trained_at=NOON + timedelta(days=1)), FILES) == first
+    assert store.versions(**KEY) == [first]
+
+
+def test_one_version_cannot_mean_two_models(store):
+    store.save(a_manifest(), FILES)
+    with pytest.raises(InvalidValueError, match="v1"):
+        store.save(a_manifest(), {"q50.ubj": b"other"})
+    assert store.load(**KEY, model_version="v1").files == FILES
+
+
+def test_versions_come_newest_first_and_by_target(store):
+    for number, version in enumerate(("b", "a", "c")):
+        store.save(a_manifest(version, trained_at=NOON + timedelta(days=number)), FILES)
+    store.save(a_manifest("sun", target=Target.SOLAR), FILES)
+    assert [manifest.model_version for manifest in store.versions(**KEY)] == ["c", "a", "b"]
+    assert store.versions(site_id="nobody", target=Target.LOAD) == []
+
+
+def test_the_champion_is_whom_we_promoted(store):
+    assert store.champion(**KEY) is None
+    for version in ("v1", "v2"):
+        store.save(a_manifest(version), FILES)
+    assert store.champion(**KEY) is None
+    store.promote(**KEY, model_version="v2")
+    store.promote(**KEY, model_version="v1")
+    assert store.champion(**KEY) == "v1"
+    assert store.champion(site_id="home", target=Target.SOLAR) is None
+
+
+def test_an_unknown_version_is_not_found(store):
+    with pytest.raises(NotFoundError, match="v9"):
+        store.load(**KEY, model_version="v9")
+    with pytest.raises(NotFoundError, match="v9"):
+        store.promote(**KEY, model_version="v9")
+    assert store.champion(**KEY) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["model.pkl", "../evil.json", "/etc/evil.json", "a/b.json", ".json", "", "manifest.json", "x.json\n", "x.JSON"]
+)
+def test_only_plain_names_of_json_and_ubj_files_are_taken(store, name):
+    with pytest.raises(InvalidValueError, match="model file"):
+        store.save(a_manifest(), {name: b"x"})
+    assert store.versions(**KEY) == []
+
+
+@pytest.mark.parametrize("version", ["..", ".", "a/b", "", "../../x"])
+def test_a_version_that_is_a_path_is_refused(store, version):
+    with pytest.raises(InvalidValueError, match="model_version"):
+        store.save(a_manifest(version), FILES)
+    with pytest.raises(InvalidValueError, match="model_version"):
+        store.load(**KEY, model_version=version)
+
+
+def test_models_and_champion_are_there_after_a_restart(opened):
+    with opened() as first:
+        saved = first.save(a_manifest(), FILES)
+        first.promote(**KEY, model_version="v1")
+    with opened() as second:
+        assert second.champion(**KEY) == "v1"
+        assert second.load(**KEY, model_version="v1").manifest == saved
+
+
+def test_many_savers_of_one_version_make_one_model(store):
+    with ThreadPoolExecutor(8) as pool:
+        saved = list(pool.map(lambda _: store.save(a_manifest(), FILES), range(16)))
+    assert all(manifest == saved[0] for manifest in saved)
+    assert store.versions(**KEY) == [saved[0]]
+
+
+# what follows is about folders
+
+
+def in_folder(folder: Path) -> tuple[ModelDir, Path]:
+    models = ModelDir(folder)
+    models.save(a_manifest("v1"), FILES)
+    models.save(a_manifest("v2"), FILES)
+    models.promote(**KEY, model_version="v1")
+    return models, folder / "home" / "load" / "versions" / "v1"
+
+
+SPOILS = {
+    "a changed file": lambda folder: (folder / "q50.ubj").write_bytes(b"{\x00\xfe"),
+    "a missing file": lambda folder: (folder / "q50.ubj").unlink(),
+    "a manifest that is no JSON": lambda folder: (folder / "manifest.json").write_bytes(b"\x00"),
+    "an empty manifest": lambda folder: (folder / "manifest.json").write_bytes(b""),
+    "a manifest that is a list": lambda folder: (folder / "manifest.json").write_bytes(b"[]"),
+    "no manifest": lambda folder: (folder / "manifest.json").unlink(),
+    "a changed word in the manifest": lambda folder: (folder / "manifest.json").write_text(
+        (folder / "manifest.json").read_text().replace("load_lag_1d", "load_lag_2d")
+    ),
+    "the manifest of another version": lambda folder: (folder / "manifest.json").write_bytes(
+        (folder.with_name("v2") / "manifest.json").read_bytes()
+    ),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
+def test_a_damaged_model_is_named_set_aside_and_serves_no_more(tmp_path, spoil):
+    models, folder = in_folder(tmp_path)
+    spoil(folder)
+    with pytest.raises(CorruptError, match=r"set aside as .* train") as caught:
+        models.load(**KEY, model_version="v1")
+    assert Path(caught.value.path).is_dir()
+    assert str(folder) in str(caught.value)
+    assert not folder.exists()
+    assert models.champion(**KEY) is None
+    assert [manifest.model_version for manifest in models.versions(**KEY)] == ["v2"]
+    with pytest.raises(NotFoundError):
+        models.load(**KEY, model_version="v1")
+
+
+def test_a_model_set_aside_can_be_trained_again(tmp_path):
+    models, folder = in_folder(tmp_path)
+    SPOILS["a changed file"](folder)
+    with pytest.raises(CorruptError):
+        models.load(**KEY, model_version="v1")
+    models.save(a_manifest("v1"), FILES)
+    models.promote(**KEY, model_version="v1")
+    assert models.load(**KEY, model_version="v1").files == FILES
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"model_version": 3}', b'{"model_version": "../x"}', b"\xff"])
+def test_a_damaged_champion_pointer_is_named_and_set_aside(tmp_path, content):
+    models, _ = in_folder(tmp_path)
+    pointer = tmp_path / "home" / "load" / "champion.json"
+    pointer.write_bytes(content)
+    with pytest.raises(CorruptError, match=r"champion\.json") as caught:
+        models.champion(**KEY)
+    assert Path(caught.value.path).read_bytes() == content
+    assert models.champion(**KEY) is None
+    models.promote(**KEY, model_version="v2")
+    assert models.champion(**KEY) == "v2"
+
+
+def test_saving_leaves_nothing_but_the_model(tmp_path):
+    in_folder(tmp_path)
+    files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    versions = [f"home/load/versions/{version}/{name}" for version in ("v1", "v2") for name in ("manifest.json", "offsets.json", "q50.ubj")]
+    assert files == ["home/load/champion.json", *versions]
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_with_a_remedy(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UnavailableError, match="FORECAST_MODEL_DIR"):
+        ModelDir(tmp_path / "file").save(a_manifest(), FILES)
