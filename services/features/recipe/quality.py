@@ -31,6 +31,8 @@ NIGHT_SHARE = 0.01
 """Of rated power; what an inverter may report at night without being wrong."""
 FROZEN_SOLAR = timedelta(hours=3)
 FROZEN_LOAD = timedelta(hours=6)
+FROZEN_ZERO_LOAD = timedelta(hours=24)
+"""An empty home can use nothing for most of a day."""
 USUAL_RUNS = 3.0
 """A load is frozen when its run is longer than this many usual longest runs of a day: some meters are coarse."""
 
@@ -50,12 +52,13 @@ class Reference:
 def load_flags(load_kw: Values, *, step: timedelta) -> Flags:
     """Flags of consumption: missing, negative, spikes, frozen."""
     usual = _reference(load_kw, step)
-    limit = np.fmax(FROZEN_LOAD / step, USUAL_RUNS * usual.longest_run)
+    limit = _daily(np.fmax(FROZEN_LOAD / step, USUAL_RUNS * usual.longest_run), step, len(load_kw))
+    limit = np.where(load_kw == 0, np.maximum(limit, FROZEN_ZERO_LOAD / step), limit)
     return _combined(
         (np.isnan(load_kw), Quality.MISSING),
         (load_kw < 0, Quality.OUT_OF_RANGE),
         (_spikes(load_kw, usual, step), Quality.SPIKE),
-        (_run_lengths(load_kw) > _daily(limit, step, len(load_kw)), Quality.FROZEN),
+        (_run_lengths(load_kw) > limit, Quality.FROZEN),
     )
 
 

@@ -1,0 +1,52 @@
+"""Messages in, messages out."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.sync.handlers import parts
+from shared.contracts import topology
+from shared.contracts.events import ModelTrainingRequested, ReadingsRecorded, SyncWindowCompleted
+from shared.contracts.reading_frames import documents_from_frame
+from shared.domain.site import Site
+from shared.ports.errors import RejectedMessageError
+from tests.factories import a_site, a_tariff, readings
+from tests.unit.sync.conftest import World
+
+START = datetime(2024, 6, 15, tzinfo=UTC)
+NOW = START + timedelta(days=1)
+
+
+class Noon:
+    """A clock that stands still."""
+
+    def now(self) -> datetime:
+        return NOW
+
+    def now_at(self, _site: Site) -> datetime:
+        return NOW
+
+
+def test_recorded_readings_are_stored_and_the_window_is_published(world: World):
+    handlers = parts(world.service(), clock=Noon(), interval=timedelta(minutes=1))
+    (subscription,) = handlers.subscriptions
+    assert subscription.queue is topology.SYNC_READINGS
+    message = ReadingsRecorded(site_id="home", readings=documents_from_frame(readings(hours=1)))
+    (event,) = subscription.handle(message)
+    end = START + timedelta(minutes=45, microseconds=1)
+    assert event == SyncWindowCompleted(site_id="home", start=START, end=end, accepted=4, rejected=0)
+    assert subscription.handle(message) == [], "a message that comes twice changes nothing and says nothing"
+
+
+def test_a_message_that_does_not_belong_is_rejected(world: World):
+    (subscription,) = parts(world.service(), clock=Noon(), interval=timedelta(minutes=1)).subscriptions
+    with pytest.raises(RejectedMessageError, match="does not belong"):
+        subscription.handle(ModelTrainingRequested(site_id="home"))
+
+
+def test_the_timer_sweeps_and_publishes_a_site_without_readings_as_an_empty_window(world: World):
+    world.edge.announce_site(a_site(), a_tariff())
+    (timer,) = parts(world.service(), clock=Noon(), interval=timedelta(seconds=7)).timers
+    assert timer.every == timedelta(seconds=7)
+    assert timer.step() == [SyncWindowCompleted(site_id="home", start=NOW, end=NOW, accepted=0, rejected=0)]
+    assert timer.step() == []
