@@ -25,7 +25,7 @@ def parts(service: SyncService, *, clock: Clock, interval: timedelta) -> Parts:
 
     def sweep() -> Sequence[Event]:
         now = clock.now()
-        return completed(service.sweep(now=now), now=now)
+        return completed(service.sweep(now=now, stamp=clock.now), now=now)
 
     return Parts(
         name="sync",

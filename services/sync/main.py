@@ -72,7 +72,7 @@ def execute(options: argparse.Namespace, resources: Resources) -> int:
 def _once(service: SyncService, resources: Resources) -> int:
     clock = resources.clock
     with progress("Copying readings", service.backlog(now=clock.now())) as advance:
-        results = service.sweep(now=clock.now(), report=advance)
+        results = service.sweep(now=clock.now(), stamp=clock.now, report=advance)
     if not results:
         print(NOTHING_YET)
         return 0

@@ -79,6 +79,7 @@ class _Sweep:
     """What is the same for every site of a sweep."""
 
     now: datetime
+    stamp: Callable[[], datetime]
     report: Callable[[int], None]
 
 
@@ -108,14 +109,16 @@ class SyncService:
         self._progress = progress
         self._batch_size = batch_size
 
-    def sweep(self, *, now: datetime, report: Callable[[int], None] = lambda _rows: None) -> list[SiteSync]:
+    def sweep(
+        self, *, now: datetime, stamp: Callable[[], datetime] | None = None, report: Callable[[int], None] = lambda _rows: None
+    ) -> list[SiteSync]:
         """Copy what the cloud lacks, site by site; a site that fails is recorded and does not stop the others.
 
-        `report` is called with the number of rows just read.
+        `stamp` gives the moment of each write (None: `now`); `report` is called with the number of rows just read.
         """
         announced = {site.site_id: (site, tariff) for site, tariff in self._announcements.sites()}
         extents = self._extents()
-        sweep = _Sweep(now=now, report=report)
+        sweep = _Sweep(now=now, stamp=stamp or (lambda: now), report=report)
         return [
             self._sweep_guarded(site_id, announced.get(site_id), extents.get(site_id), sweep)
             for site_id in sorted(announced.keys() | extents.keys())
@@ -124,7 +127,7 @@ class SyncService:
     def store(self, *, site_id: str, readings: pd.DataFrame, now: datetime) -> SiteSync:
         """Judge and store readings of a site as they come, without touching the sweep's watermark."""
         registered = self._register(site_id, None, now=now)
-        return replace(self._store(site_id, readings, now=now), registered=registered)
+        return replace(self._store(site_id, readings, now=now, stored_at=now), registered=registered)
 
     def backlog(self, *, now: datetime) -> int:
         """Rows that the next sweep has to copy, over all sites."""
@@ -194,7 +197,7 @@ class SyncService:
         while window is not None:
             rows = self._edge.read(site_id=site_id, interval=window.interval, limit=window.limit)
             stamps = rows["timestamp"].to_numpy(dtype="datetime64[us]")
-            done = _together(done, self._store(site_id, rows, now=now))
+            done = _together(done, self._store(site_id, rows, now=now, stored_at=sweep.stamp()))
             sweep.report(len(rows))
             watermark = windows.moved_watermark(watermark, stamps, now=now)
             window = windows.following(window, stamps, batch_size=self._batch_size)
@@ -238,7 +241,7 @@ class SyncService:
             copied += self._prices.put(series_id, prices) if len(prices) else 0
         return copied
 
-    def _store(self, site_id: str, readings: pd.DataFrame, *, now: datetime) -> SiteSync:
+    def _store(self, site_id: str, readings: pd.DataFrame, *, now: datetime, stored_at: datetime) -> SiteSync:
         site = self._sites.get(site_id) or Site(site_id=site_id)
         verdicts = verdict.judge(readings, site=site, now=now)
         rejected = self._quarantine.put(verdicts.rejected) if len(verdicts.rejected) else 0
@@ -250,7 +253,7 @@ class SyncService:
             return SiteSync(site_id=site_id, rejected=rejected)
         interval = _span(accepted)
         stored = self._readings.read(site_id=site_id, interval=interval, columns=("quality",))
-        counts = self._readings.upsert(verdict.with_arrival_flags(accepted, stored), stored_at=now)
+        counts = self._readings.upsert(verdict.with_arrival_flags(accepted, stored), stored_at=stored_at)
         return _site_sync(site_id, interval, counts, rejected)
 
 

@@ -227,6 +227,16 @@ def test_the_live_path_stores_with_the_same_verdicts_and_leaves_the_watermark(wo
     assert (again.inserted, again.unchanged, again.rejected, again.changed) == (0, 95, 0, False)
 
 
+def test_each_window_is_stored_under_its_own_moment(world: World):
+    world.edge.write(readings())
+    moments = iter([NOW + timedelta(seconds=second) for second in range(9)])
+    world.service(batch_size=50).sweep(now=NOW, stamp=lambda: next(moments))
+    changed = world.cloud.readings.changed_since(site_id="home", stored_at=NOW)
+    assert changed is not None
+    assert changed[0].start == START + 50 * timedelta(minutes=15)
+    assert changed[1] == NOW + timedelta(seconds=1)
+
+
 def test_status_tells_lag_backlog_and_what_was_refused(world: World):
     day = readings()
     day.loc[5, "total_load_kw"] = np.inf
