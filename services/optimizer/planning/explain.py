@@ -37,13 +37,13 @@ def actions(decision: Decision) -> list[Action]:
     """The word for every step; a mixed step gets the word of its larger part."""
     problem, flows = decision.problem, decision.solution
     from_grid, to_grid = grid_charge_kw(problem, flows), grid_discharge_kw(problem, flows)
-    words = np.full(problem.grid.count, Action.HOLD, dtype=object)
     charging, discharging = flows.charge_kw > MOVING_KW, flows.discharge_kw > MOVING_KW
-    words[charging] = Action.STORE
-    words[charging & (from_grid > flows.charge_kw / 2)] = Action.BUY
-    words[discharging] = Action.USE
-    words[discharging & (to_grid > flows.discharge_kw / 2)] = Action.SELL
-    return list(words)
+    index = np.zeros(problem.grid.count, dtype=np.int64)
+    index[charging] = _ACTIONS.index(Action.STORE)
+    index[charging & (from_grid > flows.charge_kw / 2)] = _ACTIONS.index(Action.BUY)
+    index[discharging] = _ACTIONS.index(Action.USE)
+    index[discharging & (to_grid > flows.discharge_kw / 2)] = _ACTIONS.index(Action.SELL)
+    return [_ACTIONS[i] for i in index]
 
 
 def reasons(decision: Decision, words: list[Action]) -> list[Reason]:
@@ -52,7 +52,7 @@ def reasons(decision: Decision, words: list[Action]) -> list[Reason]:
     binding = _bindings(decision, words)
     found = []
     for step, word in enumerate(words):
-        others = {name: float(extra[step, i]) for i, name in enumerate(_ACTIONS) if name != word and np.isfinite(extra[step, i])}
+        others = {name: float(extra[step, i]) for i, name in enumerate(_ACTIONS) if name is not word and np.isfinite(extra[step, i])}
         second = min(others, key=lambda name: others[name]) if others else None
         found.append(
             Reason(

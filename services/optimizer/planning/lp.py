@@ -1,7 +1,7 @@
 """Battery planning as a linear programme, with binary directions only where convexity fails.
 
 Columns of each step: charge, discharge, import within the limit, import beyond it, export within, export beyond, curtail,
-stored energy, energy below and above the band. Rows: balance at the meter, then dynamics of the store.
+stored energy. Rows: balance at the meter, then dynamics of the store.
 HiGHS gets the arrays directly, by columns.
 """
 
@@ -23,7 +23,7 @@ GAP = 1e-5
 """Relative gap at which the search for directions stops."""
 PROVEN_GAP = 1e-4
 """An answer within this gap is called optimal."""
-_COLUMNS = ("charge", "discharge", "bought", "over_bought", "sold", "over_sold", "curtail", "energy", "below", "above")
+_COLUMNS = ("charge", "discharge", "bought", "over_bought", "sold", "over_sold", "curtail", "energy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ def solve(problem: Problem, *, time_limit_seconds: float = 5.0) -> Solution:
     grid_choice = np.zeros(problem.grid.count, dtype=bool)
     battery_choice = np.zeros(problem.grid.count, dtype=bool)
     while True:
-        remaining = max(0.1, time_limit_seconds - (time.perf_counter() - begun))
+        remaining = max(1e-3, time_limit_seconds - (time.perf_counter() - begun))
         raw = _run(problem, steer, grid_choice=grid_choice, battery_choice=battery_choice, time_limit_seconds=remaining)
         loops = (np.minimum(raw.bought, raw.sold) > ACTIVE_KW) & ~grid_choice
         burns = (np.minimum(raw.charge, raw.discharge) > ACTIVE_KW) & ~battery_choice
@@ -216,11 +216,9 @@ def _build(problem: Problem, steer: Steering, grid_choice: NDArray[np.bool_], ba
     # a slight preference for the earlier of two equal steps makes equal inputs give one plan
     tie = TIE_PER_KWH * hours * (1.0 + 0.5 * np.arange(n) / n)
     wear, breach = steer.wear_per_kwh * hours, steer.breach_per_kwh
-    outside = steer.out_of_band_per_kwh_hour * hours
     terminal = np.zeros(n)
     terminal[-1] = -steer.terminal_per_kwh
-    deficit = max(0.0, battery.min_energy_kwh - problem.initial_energy_kwh)
-    excess = max(0.0, problem.initial_energy_kwh - battery.max_energy_kwh)
+    floor, ceiling = _band(problem)
     curtailable = problem.solar_kw if problem.solar_curtailable else 0.0
     bounds: dict[str, tuple[Array | float, Array | float, Array | float]] = {
         "charge": (wear * battery.charge_efficiency + tie, 0.0, battery.max_charge_rate_kw),
@@ -230,9 +228,7 @@ def _build(problem: Problem, steer: Steering, grid_choice: NDArray[np.bool_], ba
         "sold": (-steer.export_per_kwh * hours, 0.0, np.minimum(most_sold, export_limit)),
         "over_sold": ((-steer.export_per_kwh + breach) * hours, 0.0, np.maximum(0.0, most_sold - export_limit)),
         "curtail": (tie, 0.0, curtailable),
-        "energy": (terminal, battery.min_energy_kwh, battery.max_energy_kwh),
-        "below": (outside - terminal, 0.0, deficit),
-        "above": (outside + terminal, 0.0, excess),
+        "energy": (terminal, floor, ceiling),
     }
     at = {name: model.add_columns(*bounds[name]) for name in _COLUMNS}
     net = problem.load_kw - problem.solar_kw
@@ -250,9 +246,8 @@ def _build(problem: Problem, steer: Steering, grid_choice: NDArray[np.bool_], ba
     start = np.zeros(n)
     start[0] = problem.initial_energy_kwh
     dynamics = model.add_rows(start, start, n)
-    for name, sign in (("energy", 1.0), ("below", -1.0), ("above", 1.0)):
-        model.put(dynamics, at[name], sign)
-        model.put(dynamics[1:], at[name][:-1], -sign)
+    model.put(dynamics, at["energy"], 1.0)
+    model.put(dynamics[1:], at["energy"][:-1], -1.0)
     model.put(dynamics, at["charge"], -battery.charge_efficiency * hours)
     model.put(dynamics, at["discharge"], hours / battery.discharge_efficiency)
     peak_rows = _add_demand(model, problem, at)
@@ -262,6 +257,23 @@ def _build(problem: Problem, steer: Steering, grid_choice: NDArray[np.bool_], ba
     terminals = _add_directions(model, battery_choice, (at["charge"],), (at["discharge"],), **rates)
     binaries = np.concatenate((meter, terminals))
     return model, _Layout(columns=at, balance=balance, dynamics=dynamics, peak_rows=peak_rows, binaries=binaries)
+
+
+def _band(problem: Problem) -> tuple[Array, Array]:
+    """Least and most stored energy at the end of each step.
+
+    A battery that starts outside its band has to come back as fast as its power and the limits of the connection allow.
+    """
+    battery, hours, limits = problem.battery, problem.grid.step_hours, problem.limits
+    room_in = np.inf if limits.max_import_kw is None else np.maximum(0.0, limits.max_import_kw - problem.load_kw + problem.solar_kw)
+    spill = 0.0 if problem.solar_curtailable else problem.solar_kw
+    room_out = np.inf if limits.max_export_kw is None else np.maximum(0.0, limits.max_export_kw + problem.load_kw - spill)
+    charge = np.broadcast_to(np.minimum(battery.max_charge_rate_kw, room_in), problem.grid.count)
+    discharge = np.broadcast_to(np.minimum(battery.max_discharge_rate_kw, room_out), problem.grid.count)
+    start = problem.initial_energy_kwh
+    floor = np.minimum(battery.min_energy_kwh, start + np.cumsum(charge) * battery.charge_efficiency * hours)
+    ceiling = np.maximum(battery.max_energy_kwh, start - np.cumsum(discharge) / battery.discharge_efficiency * hours)
+    return floor, ceiling
 
 
 def _add_directions(

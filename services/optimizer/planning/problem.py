@@ -201,8 +201,8 @@ class Steering:
         return 100.0 * self.scale
 
     @property
-    def out_of_band_per_kwh_hour(self) -> float:
-        """What it costs to stay outside the state-of-charge band: waiting never pays, but no wish is broken for it."""
+    def out_of_band_per_kwh(self) -> float:
+        """What a kWh is worth that leads back into the state-of-charge band: more than any price."""
         return 10.0 * self.scale
 
 

@@ -182,7 +182,7 @@ def _curve(soc_percent: list[float], values: list[float]) -> ValueCurve:
 
 def _with_return(problem: Problem, soc_percent: list[float], values: list[float]) -> ValueCurve:
     """Outside the band nothing is worth more than coming back."""
-    battery, dear = problem.battery, problem.steering.out_of_band_per_kwh_hour
+    battery, dear = problem.battery, problem.steering.out_of_band_per_kwh
     if battery.min_soc_percent > 0.0:
         soc_percent = [0.0, battery.min_soc_percent, *soc_percent[1:]]
         values = [max(dear, values[0]), *values]
