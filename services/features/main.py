@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from services.features import handlers
-from services.features.service import LOOKBACK, FeatureService, TableBuilt
+from services.features.service import FeatureService, TableBuilt
 from services.features.settings import FeatureSettings
 from shared.runtime.cli import UsageError, positive
 from shared.runtime.command import Command, script
@@ -27,7 +27,7 @@ EXAMPLES = """\
 NOTHING_YET = "no site in the cloud store yet; copy some readings there with: python run_cloud_sync.py --once"
 
 
-def build(resources: Resources, *, window_days: int = 7, batch_size: int = 1000, lookback: timedelta | None = LOOKBACK) -> FeatureService:
+def build(resources: Resources, *, window_days: int = 7, batch_size: int = 1000, lookback: timedelta | None = None) -> FeatureService:
     """The service on these resources. `lookback` None: a new table reaches back to the first reading."""
     return FeatureService(
         sites=resources.sites,
@@ -43,10 +43,10 @@ def build(resources: Resources, *, window_days: int = 7, batch_size: int = 1000,
     )
 
 
-def parts(resources: Resources, *, interval_seconds: float = INTERVAL_SECONDS, all_history: bool = False) -> Parts:
-    """What features brings to a process. `all_history`: new tables reach back to the first reading."""
+def parts(resources: Resources, *, interval_seconds: float = INTERVAL_SECONDS, lookback: timedelta | None = None) -> Parts:
+    """What features brings to a process. `lookback` None: new tables reach back to the first reading."""
     settings = load(FeatureSettings)
-    service = _service(resources, settings, all_history=all_history)
+    service = build(resources, window_days=settings.rolling_window_days, batch_size=settings.batch_size, lookback=lookback)
     return handlers.parts(service, clock=resources.clock, interval=timedelta(seconds=interval_seconds), site_id=settings.site_id)
 
 
@@ -65,15 +65,12 @@ def execute(options: argparse.Namespace, resources: Resources) -> int:
     if options.lookback_days is not None and not options.once:
         raise UsageError("--lookback-days goes with --once; leave it out or add --once")
     settings = load(FeatureSettings, lookback_days=options.lookback_days)
+    lookback = timedelta(days=settings.lookback_days)
     if options.continuous:
-        return run_until_signalled(resources, [parts(resources, interval_seconds=options.interval or INTERVAL_SECONDS)])
-    service = _service(resources, settings)
+        interval = options.interval or INTERVAL_SECONDS
+        return run_until_signalled(resources, [parts(resources, interval_seconds=interval, lookback=lookback)])
+    service = build(resources, window_days=settings.rolling_window_days, batch_size=settings.batch_size, lookback=lookback)
     return _status(service, settings) if options.status else _once(service, settings, resources)
-
-
-def _service(resources: Resources, settings: FeatureSettings, *, all_history: bool = False) -> FeatureService:
-    lookback = None if all_history else timedelta(days=settings.lookback_days)
-    return build(resources, window_days=settings.rolling_window_days, batch_size=settings.batch_size, lookback=lookback)
 
 
 def _once(service: FeatureService, settings: FeatureSettings, resources: Resources) -> int:

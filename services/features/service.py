@@ -29,7 +29,6 @@ HORIZON = timedelta(hours=49)
 """How far beyond now the columns that are known ahead are written."""
 RECENT = timedelta(days=2)
 """Made again each time: prices that were published or corrected since."""
-LOOKBACK = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +75,7 @@ class FeatureService:
         progress: ProgressStore,
         window_days: int = 7,
         batch_size: int = 1000,
-        lookback: timedelta | None = LOOKBACK,
+        lookback: timedelta | None = None,
     ) -> None:
         """`lookback` is how far back a table reaches when it is first made (None: all readings)."""
         self._sites = sites
