@@ -110,7 +110,7 @@ def _market(home: Home, hours_us: Integers, sunshine: Floats) -> Floats:
     days = Stream.of(home.seed, home.site_id, "market days").persistent(hours_us, spacing_us=DAY_US // 2, memory_us=2 * DAY_US)
     hours = Stream.of(home.seed, home.site_id, "market hours").persistent(hours_us, spacing_us=HOUR_US, memory_us=4 * HOUR_US)
     rare = Stream.of(home.seed, home.site_id, "market spikes").uniform(hours_us // HOUR_US, 2)
-    spike = np.where(rare[:, 0] < 0.02 * volatility, 1.0 + 2.0 * rare[:, 1], 0.0)
+    spike = np.where(rare[:, 0] < 0.02 * volatility, volatility * (4.0 + 10.0 * rare[:, 1]), 0.0)
     factor: Floats = np.exp(volatility * (0.8 * days + 0.6 * hours) - volatility**2 / 2.0) * (1.0 + volatility * (0.3 - sunshine)) + spike
     return np.maximum(factor, 0.0)
 

@@ -71,7 +71,7 @@ APPLIANCES: tuple[Appliance, ...] = (
 
 def home_load_at(home: Home, steps: Steps, *, habits: Habits, days: Days, occupancy: Occupancy, sun: Sun) -> HomeLoad:
     """The parts of the load; their sum is at most `peak_load_kw`, for which the appliances give way."""
-    hvac = steps.mean(_hvac_kw(home, steps.instants_us, occupancy))
+    hvac = steps.mean(_hvac_kw(home, habits, steps.instants_us, occupancy))
     lighting = steps.mean(_lighting_kw(home, habits, steps.instants_us, occupancy, sun))
     other = steps.mean(_other_kw(home, habits, steps, occupancy))
     room = np.maximum(home.household.peak_load_kw - hvac - lighting - other, 0.0)
@@ -79,7 +79,7 @@ def home_load_at(home: Home, steps: Steps, *, habits: Habits, days: Days, occupa
     return HomeLoad(hvac_kw=hvac, appliances_kw=appliances, lighting_kw=lighting, other_kw=other)
 
 
-def _hvac_kw(home: Home, instants_us: Integers, occupancy: Occupancy) -> Floats:
+def _hvac_kw(home: Home, habits: Habits, instants_us: Integers, occupancy: Occupancy) -> Floats:
     """Heating and cooling by the outdoor temperature of the last hours, which is what the walls remember."""
     felt = np.zeros(len(instants_us))
     for lag_hours, weight in ((0, 0.4), (3, 0.35), (7, 0.25)):
@@ -88,7 +88,9 @@ def _hvac_kw(home: Home, instants_us: Integers, occupancy: Occupancy) -> Floats:
     cold = np.clip((felt - COOLING_ABOVE_CELSIUS) / (COOLING_DESIGN_CELSIUS - COOLING_ABOVE_CELSIUS), 0.0, 1.0)
     setback = 0.45 + 0.20 * occupancy.present + 0.35 * occupancy.awake
     cycling = Stream.of(home.seed, home.site_id, "compressor").persistent(instants_us, spacing_us=HOUR_US // 12, memory_us=HOUR_US // 4)
-    return home.household.hvac_capacity_kw * np.clip((heat + cold) * setback * np.clip(1.0 + 0.45 * cycling, 0.1, 2.0), 0.0, 1.0)
+    return home.household.hvac_capacity_kw * np.clip(
+        habits.draughts * (heat + cold) * setback * np.clip(1.0 + 0.45 * cycling, 0.1, 2.0), 0.0, 1.0
+    )
 
 
 def _lighting_kw(home: Home, habits: Habits, instants_us: Integers, occupancy: Occupancy, sun: Sun) -> Floats:
@@ -107,7 +109,7 @@ def _other_kw(home: Home, habits: Habits, steps: Steps, occupancy: Occupancy) ->
     screens = Stream.of(home.seed, home.site_id, "screens").persistent(steps.instants_us, spacing_us=HOUR_US // 12, memory_us=HOUR_US // 2)
     evening = np.exp(-(((steps.clock.hour - 20.5) / 2.5) ** 2))
     used = occupancy.awake * (0.04 + 0.035 * habits.occupants) * (1.0 + 1.5 * evening) * np.exp(0.55 * screens)
-    return home.household.base_load_kw * np.clip(1.0 + 0.12 * fridge, 0.7, 1.3) + used
+    return habits.standby * home.household.base_load_kw * np.clip(1.0 + 0.12 * fridge, 0.7, 1.3) + used
 
 
 def _appliances_kw(home: Home, steps: Steps, habits: Habits, days: Days) -> Floats:

@@ -29,6 +29,10 @@ class Habits:
     electric_water: bool
     charges_at_night: bool
     daily_km: float
+    standby: float
+    """Its share of the configured base load; 1 is average."""
+    draughts: float
+    """How much its house asks of heating and cooling; 1 is average."""
     gusto: float
     """How freely it uses appliances; 1 is average."""
 
@@ -57,7 +61,7 @@ class Occupancy:
 
 def habits_of(home: Home) -> Habits:
     """Drawn once for a home."""
-    u = Stream.of(home.seed, home.site_id, "habits").uniform(np.zeros(1, dtype=np.int64), 12)[0]
+    u = Stream.of(home.seed, home.site_id, "habits").uniform(np.zeros(1, dtype=np.int64), 13)[0]
     return Habits(
         # shares of household sizes as in many European and American censuses
         occupants=int(np.searchsorted([0.28, 0.62, 0.78, 0.93], u[0])) + 1,
@@ -70,6 +74,8 @@ def habits_of(home: Home) -> Habits:
         electric_water=bool(u[7] < 0.35),
         charges_at_night=bool(u[8] < 0.45),
         daily_km=18.0 + 40.0 * u[9],
+        standby=0.7 + 0.6 * u[11],
+        draughts=0.5 + u[12],
         gusto=0.6 + 0.8 * u[10],
     )
 

@@ -1,0 +1,217 @@
+"""A home's promises: repeatable, in any pieces, in bounds, in balance."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.gateway_sim.plant.equipment import Home, HomeBattery, Household
+from services.gateway_sim.plant.home import empty_readings, grid_after, pieces, simulate, state_after
+from shared.domain.reading import FIELDS, READING_COLUMNS, Quality
+from shared.domain.site import BatterySpec
+from shared.domain.time import EPOCH, Interval, TimeGrid, local_day
+
+STEPS = st.sampled_from([timedelta(seconds=10), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(minutes=7)])
+STARTS = st.integers(0, 10 * 365 * 86_400).map(lambda seconds: datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))
+ZONES = st.sampled_from(["America/Los_Angeles", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"])
+
+
+@st.composite
+def homes(draw: st.DrawFn) -> Home:
+    low = draw(st.floats(0, 60))
+    high = draw(st.floats(low, 100))
+    spec = BatterySpec(
+        capacity_kwh=draw(st.floats(0.5, 100)),
+        max_charge_rate_kw=draw(st.floats(0, 50)),
+        max_discharge_rate_kw=draw(st.floats(0, 50)),
+        charge_efficiency=draw(st.floats(0.5, 1.0)),
+        discharge_efficiency=draw(st.floats(0.5, 1.0)),
+        min_soc_percent=low,
+        max_soc_percent=high,
+    )
+    return Home(
+        seed=draw(st.integers(0, 2**63)),
+        timezone=draw(ZONES),
+        latitude=draw(st.floats(-70, 70)),
+        longitude=draw(st.floats(-180, 180)),
+        battery=HomeBattery(spec=spec, initial_soc_percent=draw(st.floats(low, high))),
+    )
+
+
+def a_grid(start: datetime = datetime(2024, 6, 15, tzinfo=UTC), minutes: int = 5, count: int = 288) -> TimeGrid:
+    return TimeGrid(start=start, step=timedelta(minutes=minutes), count=count)
+
+
+@settings(max_examples=15)
+@given(home=homes(), start=STARTS, step=STEPS, count=st.integers(1, 150))
+def test_the_same_seed_makes_the_same_frame(home: Home, start: datetime, step: timedelta, count: int):
+    grid = TimeGrid(start=start, step=step, count=count)
+    pd.testing.assert_frame_equal(simulate(home, grid).readings, simulate(home, grid).readings, check_exact=True)
+
+
+@settings(max_examples=15)
+@given(home=homes(), start=STARTS, step=STEPS, count=st.integers(2, 150), cuts=st.lists(st.integers(1, 149), max_size=3))
+def test_a_range_in_pieces_with_the_battery_carried_equals_one_piece(
+    home: Home, start: datetime, step: timedelta, count: int, cuts: list[int]
+):
+    whole = simulate(home, TimeGrid(start=start, step=step, count=count))
+    edges = sorted({0, count, *(cut for cut in cuts if cut < count)})
+    state, parts = None, []
+    for first, last in pairwise(edges):
+        done = simulate(home, TimeGrid(start=start + first * step, step=step, count=last - first), state=state)
+        state = done.state
+        parts.append(done.readings)
+    pd.testing.assert_frame_equal(whole.readings, pd.concat(parts, ignore_index=True), check_exact=True)
+    assert whole.state == state
+
+
+@settings(max_examples=15)
+@given(home=homes(), start=STARTS, step=STEPS, count=st.integers(2, 150), share=st.floats(0, 1))
+def test_a_run_stopped_and_continued_from_its_last_reading_equals_one_run(
+    home: Home, start: datetime, step: timedelta, count: int, share: float
+):
+    cut = 1 + int(share * (count - 2))
+    whole = simulate(home, TimeGrid(start=start, step=step, count=count))
+    last = whole.readings.iloc[cut - 1].to_dict()
+    rest = simulate(home, TimeGrid(start=start + cut * step, step=step, count=count - cut), state=state_after(home, last, step=step))
+    pd.testing.assert_frame_equal(whole.readings.iloc[cut:].reset_index(drop=True), rest.readings, check_exact=True)
+
+
+@settings(max_examples=15)
+@given(home=homes(), start=STARTS, step=STEPS, first=st.integers(0, 500), count=st.integers(1, 200))
+def test_a_sub_range_is_the_cut_out_of_the_whole_in_all_but_the_battery(
+    home: Home, start: datetime, step: timedelta, first: int, count: int
+):
+    whole = simulate(home, TimeGrid(start=start, step=step, count=first + count)).readings.iloc[first:].reset_index(drop=True)
+    part = simulate(home, TimeGrid(start=start + first * step, step=step, count=count)).readings
+    untouched = [name for name in READING_COLUMNS if not name.startswith("battery_") and name != "net_grid_flow_kw"]
+    pd.testing.assert_frame_equal(whole[untouched], part[untouched], check_exact=True)
+
+
+@settings(max_examples=15)
+@given(home=homes(), start=STARTS, step=STEPS, count=st.integers(1, 150))
+def test_every_value_is_there_in_bounds_and_in_balance(home: Home, start: datetime, step: timedelta, count: int):
+    readings = simulate(home, TimeGrid(start=start, step=step, count=count)).readings
+    assert tuple(readings.columns) == READING_COLUMNS
+    for field in FIELDS:
+        assert readings[field.column].between(field.low, field.high).all(), field.column
+    assert home.battery is not None
+    spec = home.battery.spec
+    assert readings["battery_soc_percent"].between(spec.min_soc_percent - 1e-9, spec.max_soc_percent + 1e-9).all()
+    assert readings["battery_power_kw"].between(-spec.max_discharge_rate_kw, spec.max_charge_rate_kw).all()
+    assert (readings["battery_health_percent"].diff().dropna() <= 0).all()
+    assert (readings["battery_cycles"].diff().dropna() >= 0).all()
+    flow = readings["total_load_kw"] + readings["battery_power_kw"] - readings["solar_generation_kw"]
+    np.testing.assert_allclose(readings["net_grid_flow_kw"], flow, rtol=0, atol=1e-9)
+    parts = readings[["hvac_kw", "appliances_kw", "lighting_kw", "ev_charging_kw", "other_kw"]]
+    np.testing.assert_allclose(readings["total_load_kw"], parts.sum(axis=1), rtol=0, atol=1e-9)
+    assert (parts >= 0).all().all()
+    assert (readings["quality"] == int(Quality.SIMULATED)).all()
+
+
+@settings(max_examples=15)
+@given(home=homes(), start=STARTS)
+def test_energy_put_in_less_energy_taken_out_less_losses_is_what_is_stored(home: Home, start: datetime):
+    done = simulate(home, TimeGrid(start=start, step=timedelta(minutes=5), count=288))
+    assert home.battery is not None
+    assert done.state is not None
+    spec, power = home.battery.spec, done.readings["battery_power_kw"].to_numpy()
+    moved = (np.clip(power, 0, None) * spec.charge_efficiency - np.clip(-power, 0, None) / spec.discharge_efficiency).sum() / 12.0
+    stored = (done.state.soc_percent - home.battery.initial_soc_percent) * spec.capacity_kwh / 100.0
+    assert moved == pytest.approx(stored, abs=1e-7)
+
+
+def test_another_seed_and_another_site_are_other_homes():
+    grid = a_grid(count=2016)
+    loads = {
+        (seed, site): simulate(Home(seed=seed, site_id=site), grid).readings["total_load_kw"].sum()
+        for seed in (1, 2)
+        for site in ("home", "house")
+    }
+    assert len({round(load, 6) for load in loads.values()}) == 4
+
+
+def test_a_fleet_from_one_seed_is_diverse():
+    grid = TimeGrid(start=datetime(2024, 3, 1, tzinfo=UTC), step=timedelta(hours=1), count=24 * 28)
+    fleet = [simulate(Home(seed=1, site_id=f"home-{n}", battery=None), grid).readings["total_load_kw"] for n in range(12)]
+    energy = np.array([load.sum() for load in fleet])
+    assert energy.std() / energy.mean() > 0.08
+    correlations = np.corrcoef(np.array(fleet))[np.triu_indices(12, 1)]
+    assert correlations.max() < 0.95
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Europe/Berlin"])
+def test_steps_of_5_15_and_60_minutes_agree_on_a_days_energy(zone: str):
+    home = Home(timezone=zone, battery=None, seed=4)
+    totals = {}
+    for minutes in (5, 15, 60):
+        grid = a_grid(start=datetime(2024, 2, 1, tzinfo=UTC), minutes=minutes, count=60 * 24 * 60 // minutes)
+        readings = simulate(home, grid).readings.set_index("timestamp")
+        totals[minutes] = readings[["total_load_kw", "solar_generation_kw"]].resample("1D").sum() * (minutes / 60)
+    for minutes in (15, 60):
+        np.testing.assert_allclose(totals[minutes], totals[5], rtol=0.01, atol=1e-6)
+
+
+@pytest.mark.parametrize(("day", "hours"), [(date(2024, 3, 10), 23), (date(2024, 11, 3), 25), (date(2024, 6, 16), 24)])
+def test_a_local_day_has_as_many_steps_as_its_clock_and_the_next_a_peak_from_16_to_21(day: date, hours: int):
+    zone = ZoneInfo("America/Los_Angeles")
+    sunday, monday = local_day(day, zone), local_day(day + timedelta(days=1), zone)
+    readings = simulate(Home(), TimeGrid.over(Interval(start=sunday.start, end=monday.end), timedelta(minutes=5))).readings
+    assert (readings["timestamp"] < sunday.end).sum() == hours * 12
+    assert not readings["timestamp"].duplicated().any()
+    on_monday = readings[readings["timestamp"] >= monday.start]
+    local = on_monday["timestamp"].dt.tz_convert(zone)
+    assert set(local[on_monday["time_of_use_period"] == "peak"].dt.hour) == {16, 17, 18, 19, 20}
+
+
+def test_the_load_follows_people_and_weather():
+    grid = TimeGrid(start=datetime(2024, 1, 1, 8, tzinfo=UTC), step=timedelta(hours=1), count=24 * 364)
+    readings = simulate(Home(seed=6, battery=None), grid).readings
+    local = readings["timestamp"].dt.tz_convert("America/Los_Angeles")
+    by_hour = readings.groupby(local.dt.hour)[["appliances_kw", "lighting_kw", "other_kw"]].mean().sum(axis=1)
+    assert by_hour.loc[18:21].mean() > 1.5 * by_hour.loc[1:4].mean()
+    noon_light = readings["lighting_kw"][local.dt.hour == 12].mean()
+    assert readings["lighting_kw"][local.dt.hour == 20].mean() > 10 * noon_light
+    by_month = readings.groupby(local.dt.month)["hvac_kw"].mean()
+    assert by_month[1] > 3 * by_month[6]
+    assert readings["ev_charging_kw"].max() > 2.0
+
+
+def test_a_home_without_a_battery_or_car_says_so_by_absence():
+    readings = simulate(Home(battery=None, household=Household(has_ev=False)), a_grid()).readings
+    assert readings["battery_soc_percent"].isna().all()
+    assert readings["battery_power_kw"].isna().all()
+    assert (readings["ev_charging_kw"] == 0.0).all()
+    np.testing.assert_allclose(readings["net_grid_flow_kw"], readings["total_load_kw"] - readings["solar_generation_kw"], atol=1e-9)
+
+
+def test_no_steps_make_no_rows_with_every_column_of_the_same_kind():
+    some = simulate(Home(), a_grid(count=1)).readings
+    assert (empty_readings().dtypes == some.dtypes).all()
+    assert simulate(Home(), a_grid(count=0)).readings.empty
+
+
+@given(start=STARTS, minutes=st.integers(0, 3000), origin=STARTS, step=STEPS)
+def test_stamps_are_all_multiples_of_the_step_from_the_origin_in_the_interval(
+    start: datetime, minutes: int, origin: datetime, step: timedelta
+):
+    interval = Interval(start=start, end=start + timedelta(minutes=minutes))
+    grid = grid_after(interval, step=step, origin=origin)
+    assert (grid.start - origin) % step == timedelta(0)
+    assert interval.start <= grid.start < interval.start + step
+    assert grid.end >= interval.end
+    assert grid.count == 0 or grid.end - step < interval.end
+
+
+@given(count=st.integers(0, 5000), hours=st.integers(1, 100))
+def test_pieces_of_a_grid_are_the_grid(count: int, hours: int):
+    grid = TimeGrid(start=EPOCH, step=timedelta(minutes=5), count=count)
+    parts = pieces(grid, timedelta(hours=hours))
+    assert sum(part.count for part in parts) == count
+    assert all(part.count <= 12 * hours for part in parts)
+    assert [part.start for part in parts[1:]] == [part.end for part in parts[:-1]]
