@@ -106,7 +106,7 @@ def _later(site_id: str) -> Response:
     responses=answers(examples.SCHEDULE, 404, *READS),
 )  # fmt: skip
 def get_schedule(needs: Needs, schedule_id: str) -> ScheduleDocument:
-    """The schedule exactly as it was issued."""
+    """The schedule exactly as it was issued, for looking back at a decision or following up a reference to it."""
     return ScheduleDocument.from_domain(needs.service.schedule(schedule_id=schedule_id))
 
 

@@ -203,7 +203,7 @@ function walker() {
   element.setAttribute("aria-valuemax", String(Math.max(slots.length - 1, 0)));
   element.setAttribute("aria-valuenow", String(chosen?.index ?? 0));
   element.setAttribute("aria-valuetext", chosen ? `${moment(new Date(chosen.from), zone, now)}, ${ACTIONS[chosen.action].label}. ${chosen.reason.text}` : "no plan");
-  element.textContent = slots.length ? "← → walk through the plan" : "";
+  element.textContent = slots.length ? "Point, tap, or walk with ← →" : "";
 }
 
 export function onKey(event) {
