@@ -142,6 +142,12 @@ class Resources:
 
         return ModelDir(self._settings.model_dir or self.state_dir / "models")
 
+    def models_in(self, folder: Path) -> ModelStore:
+        """Models in another folder than the settings name: where a command line beats the environment."""
+        from shared.adapters.model_dir import ModelDir
+
+        return ModelDir(folder)
+
     @cached_property
     def holidays(self) -> HolidayCalendar:
         from shared.adapters.holiday_calendar import HolidayLibrary

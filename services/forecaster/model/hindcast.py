@@ -1,0 +1,106 @@
+"""Forecasts as they would have been issued in the past: each by a model refitted at most weekly on what was known by then."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.forecaster.model.answer import Forecaster, answer
+from services.forecaster.model.fallback import PREFIX, Fallback, fallback, missing_reasons
+from services.forecaster.model.metrics import skill
+from services.forecaster.model.quantile import MODEL_NAME
+from services.forecaster.model.scores import MODEL, outcomes
+from services.forecaster.model.series import Indices, Series
+from services.forecaster.model.split import ISSUE_EVERY_HOURS, Fold
+from services.forecaster.model.training import Fitted, Progress, Tested, fit_all, test_fold, tuned
+
+WARM_UP_FOLDS = 2
+"""Refits before the first issue, whose forecasts choose and calibrate the first model that serves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What served the issues between two refits."""
+
+    until: int
+    """The moment of the refit; nothing that became known later entered the model."""
+    issues: Indices
+    quantiles: NDArray[np.float64]
+    """Shape (issues, levels, steps)."""
+    model_name: str
+    skill: float | None
+    reasons: tuple[str, ...]
+
+
+def refits(issues: Indices, *, per_day: int, refit_days: int) -> list[tuple[int, Indices]]:
+    """Issues (sorted) by the moment of the refit that serves them; empty stretches have none."""
+    length = refit_days * per_day
+    number = (issues - issues[0]) // length
+    return [(int(issues[0] + block * length), issues[number == block]) for block in np.unique(number)]
+
+
+def hindcast(series: Series, issues: Indices, *, rating_kw: float | None, refit_days: int, seed: int, on_fit: Progress) -> list[Served]:
+    """Forecasts from sorted issues. Each knows what was known at its issue, each model what was known at its refit."""
+    length = refit_days * series.per_day
+    blocks = refits(issues, per_day=series.per_day, refit_days=refit_days)
+    warm = [(blocks[0][0] - length * back, np.empty(0, dtype=np.int64)) for back in range(WARM_UP_FOLDS, 0, -1)]
+    plan = [*warm, *blocks]
+    fits = fit_all(series, [until for until, _ in plan], rating_kw=rating_kw, seed=seed, on_fit=on_fit)
+    tested: list[Tested] = []
+    served = []
+    for (until, own), fitted in zip(plan, fits, strict=True):
+        if fitted is None:
+            served += [_serve_plainly(series, day, until=at, rating_kw=rating_kw) for at, day in _days(own, series.per_day)]
+            continue
+        ready = tuned(series, fitted, tested, until=until)
+        if len(own):
+            served.append(_serve(series, own, ready, tested, until=until))
+        every = series.per_day * ISSUE_EVERY_HOURS // 24
+        rehearsal = Fold(until=until, issues=np.arange(until, min(until + length, series.count), every))
+        tested.append(test_fold(series, rehearsal, ready))
+    return served
+
+
+def _days(issues: Indices, per_day: int) -> list[tuple[int, Indices]]:
+    return refits(issues, per_day=per_day, refit_days=1) if len(issues) else []
+
+
+def _serve_plainly(series: Series, issues: Indices, *, until: int, rating_kw: float | None) -> Served:
+    """A fallback, chosen anew each day: a young history grows quickly."""
+    plain = fallback(series, until=until, rating_kw=rating_kw)
+    return Served(
+        until=until,
+        issues=issues,
+        quantiles=answer(series, plain, issues=issues),
+        model_name=f"{PREFIX}:{plain.name}",
+        skill=None,
+        reasons=plain.reasons or ("too little history for a model",),
+    )
+
+
+def _serve(series: Series, issues: Indices, ready: Fitted, tested: Sequence[Tested], *, until: int) -> Served:
+    known = int(series.known_at(np.array([until]))[0])
+    forecaster, name, gain = _chosen(ready, tested, known)
+    return Served(
+        until=until,
+        issues=issues,
+        quantiles=answer(series, forecaster, issues=issues),
+        model_name=name,
+        skill=gain,
+        reasons=missing_reasons(series, known),
+    )
+
+
+def _chosen(ready: Fitted, tested: Sequence[Tested], known: int) -> tuple[Forecaster, str, float | None]:
+    """The model where it had beaten every baseline by then; else the best baseline. Untested, the mixture serves as it is."""
+    past = outcomes(tested, known=known)
+    if past is None:
+        return ready.model, MODEL_NAME, None
+    losses = past.losses()
+    loss = losses.pop(MODEL)
+    best = min(losses, key=lambda name: losses[name])
+    if loss < losses[best]:
+        return ready.model, MODEL_NAME, skill(loss, losses[best])
+    baseline = Fallback(name=best, reasons=(), limits=ready.model.limits, band=ready.bands[best])
+    return baseline, f"{PREFIX}:{best}", 0.0

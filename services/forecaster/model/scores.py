@@ -1,0 +1,100 @@
+"""Tables of quality: a model beside every baseline, by how far ahead, on the same rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.forecaster.model import metrics
+from services.forecaster.model.series import Values
+from services.forecaster.model.training import Tested
+from shared.domain.forecast import QUANTILE_LEVELS
+
+Matrix = NDArray[np.float64]
+Number = TypeVar("Number", bound=np.generic)
+
+HORIZONS = {"0-6 h": (0.0, 6.0), "6-24 h": (6.0, 24.0), "24-48 h": (24.0, 48.0), "0-48 h": (0.0, 48.0)}
+WHOLE = "0-48 h"
+MODEL = "model"
+_LOW, _MEDIAN, _HIGH = (QUANTILE_LEVELS.index(level) for level in (0.1, 0.5, 0.9))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One forecaster at one horizon. Losses are in the unit of the target; NaN where nothing was to be scored."""
+
+    name: str
+    horizon: str
+    pinball: float
+    mae: float
+    nmae: float
+    coverage_80: float
+    """Share of what happened inside the band from 0.1 to 0.9; nights are left out of solar."""
+    width_80: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """Forecasts by name beside what happened, rows without a measurement left out."""
+
+    actual: Values
+    lead_hours: Values
+    dark: NDArray[np.bool_]
+    issue: NDArray[np.int64]
+    known: NDArray[np.int64]
+    step: NDArray[np.int64]
+    quantiles: Mapping[str, Matrix]
+
+    def losses(self) -> dict[str, float]:
+        """Mean pinball loss of each forecaster over all rows."""
+        return {name: metrics.pinball(self.actual, values, QUANTILE_LEVELS) for name, values in self.quantiles.items()}
+
+    def scores(self) -> list[Score]:
+        """Every forecaster at every horizon that has rows."""
+        table = []
+        for horizon, (low, high) in HORIZONS.items():
+            rows = (self.lead_hours >= low) & (self.lead_hours < high)
+            if rows.any():
+                table += [self._score(name, horizon, rows) for name in self.quantiles]
+        return table
+
+    def _score(self, name: str, horizon: str, rows: NDArray[np.bool_]) -> Score:
+        actual, values = self.actual[rows], self.quantiles[name][rows]
+        bright = rows & ~self.dark
+        band = self.quantiles[name][bright]
+        return Score(
+            name=name,
+            horizon=horizon,
+            pinball=metrics.pinball(actual, values, QUANTILE_LEVELS),
+            mae=metrics.mean_absolute_error(actual, values[:, _MEDIAN]),
+            nmae=metrics.normalised_mae(actual, values[:, _MEDIAN]),
+            coverage_80=metrics.coverage(self.actual[bright], band[:, _LOW], band[:, _HIGH]),
+            width_80=metrics.mean_width(band[:, _LOW], band[:, _HIGH]),
+            rows=int(rows.sum()),
+        )
+
+
+def outcomes(tested: Sequence[Tested], *, known: int | None = None) -> Outcomes | None:
+    """The folds' rows whose outcome was measured, and known before `known` where that is given; None for none."""
+    chosen = [np.isfinite(fold.actual) & (fold.pairs.step < known if known is not None else True) for fold in tested]
+    if not any(rows.any() for rows in chosen):
+        return None
+
+    def together(parts: Sequence[NDArray[Number]]) -> NDArray[Number]:
+        return np.concatenate([part[rows] for part, rows in zip(parts, chosen, strict=True)])
+
+    names = list(tested[0].baselines)
+    quantiles = {MODEL: together([fold.quantiles for fold in tested])}
+    quantiles |= {name: together([fold.baselines[name] for fold in tested]) for name in names}
+    return Outcomes(
+        actual=together([fold.actual for fold in tested]),
+        lead_hours=together([fold.lead_hours for fold in tested]),
+        dark=together([fold.dark for fold in tested]),
+        issue=together([fold.pairs.issue for fold in tested]),
+        known=together([fold.pairs.known for fold in tested]),
+        step=together([fold.pairs.step for fold in tested]),
+        quantiles=quantiles,
+    )

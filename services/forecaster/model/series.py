@@ -1,0 +1,163 @@
+"""The history of one target on its regular grid, with what is known ahead of every step."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from shared.domain.feature import Availability, FeatureCatalog
+from shared.domain.forecast import Target
+
+Values = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+COLUMNS = {Target.LOAD: "load_kw", Target.SOLAR: "solar_kw", Target.PRICE: "price_per_kwh"}
+"""The column of a feature table that holds each target."""
+
+KNOWN_AHEAD = "price_known_ahead_hours"
+"""The column that says how long before its step a price was published; negative when it came later."""
+
+PUBLICATION_HOUR = 14.0
+"""Where a table does not say when a price was published: the local hour from which tomorrow's are taken as known. The European
+day-ahead auction publishes before 13:00 and is late by up to an hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One target of one site, `count` steps from `start`. Step `i` is `[start + i step, start + (i + 1) step)`.
+
+    `values` is NaN where nothing was measured. Whether step `i` may be used at a moment is decided by its index alone:
+    a forecast that knows the steps before `known` reads `values[:known]` and nothing else.
+    """
+
+    target: Target
+    start: np.datetime64
+    step: timedelta
+    values: Values
+    ahead: dict[str, Values]
+    """Columns known for any future step, each of shape (count,), in the catalog's order."""
+    published: Indices | None
+    """For values announced ahead: the step at whose start each becomes known, shape (count,), non-decreasing. None: measured."""
+    local_shift: Indices
+    """Steps by which local time is ahead of UTC, shape (count,): equal local times lie whole days plus the change of it apart."""
+    last_known: Indices = field(init=False)
+    """For each `known` in 0..count: one more than the index of the newest value before it, 0 for none; shape (count + 1,)."""
+
+    def __post_init__(self) -> None:
+        positions = np.where(np.isfinite(self.values), np.arange(1, self.count + 1), 0)
+        object.__setattr__(self, "last_known", np.concatenate([[0], np.maximum.accumulate(positions)]).astype(np.int64))
+
+    @property
+    def count(self) -> int:
+        return len(self.values)
+
+    @property
+    def per_hour(self) -> int:
+        return int(timedelta(hours=1) / self.step)
+
+    @property
+    def per_day(self) -> int:
+        return 24 * self.per_hour
+
+    def index_of(self, moment: np.datetime64) -> int:
+        """The step that begins at or before the moment; may lie outside the grid."""
+        return int((moment - self.start) // _step64(self.step))
+
+    def time_of(self, index: int) -> np.datetime64:
+        """The start of a step."""
+        moment: np.datetime64 = self.start + index * _step64(self.step)
+        return moment
+
+    def ahead_or_nan(self, name: str) -> Values:
+        """A column known ahead, NaN throughout where the table has none of that name."""
+        column = self.ahead.get(name)
+        return np.full(self.count, np.nan) if column is None else column
+
+    def known_at(self, issue: Indices) -> Indices:
+        """How many steps a forecast issued at the start of step `issue` may know, without trailing gaps; shape as `issue`.
+
+        Measured values end at the issue, announced ones with what was published by then.
+        """
+        until = issue if self.published is None else np.maximum(issue, np.searchsorted(self.published, issue, side="right"))
+        known: Indices = self.last_known[np.clip(until, 0, self.count)]
+        return known
+
+    def known_live(self, issue: int) -> int:
+        """As `known_at` for a table read at the moment of issue itself: every announced value in it is published."""
+        return int(self.last_known[min(max(issue, 0), self.count) if self.published is None else self.count])
+
+    def steps_of_day(self) -> Indices:
+        """The step of the local day of each step, shape (count,)."""
+        return _steps_of_day(self.start, self.count, self.step, self.local_shift)
+
+
+def series_from_table(
+    table: pd.DataFrame, catalog: FeatureCatalog | None, target: Target, *, step: timedelta, start: np.datetime64, end: np.datetime64
+) -> Series:
+    """The series of a target on the grid `[start, end)`; what the table does not hold is missing."""
+    count = max(0, int((end - start) // _step64(step)))
+    stamps = _naive(table["timestamp"]) if len(table) else np.empty(0, dtype="datetime64[us]")
+    index = ((stamps - start) // _step64(step)).astype(np.int64)
+    inside = (index >= 0) & (index < count)
+    availability = {spec.name: spec.availability for spec in catalog.features} if catalog else {}
+    own = COLUMNS[target]
+
+    def column(name: str) -> Values:
+        values = np.full(count, np.nan)
+        if len(table) and name in table.columns:
+            values[index[inside]] = table[name].to_numpy(dtype=np.float64, na_value=np.nan)[inside]
+            values[~np.isfinite(values)] = np.nan
+        return values
+
+    names = [name for name, when in availability.items() if when is Availability.AHEAD and name not in COLUMNS.values()]
+    ahead = {name: column(name) for name in names}
+    shift = _local_shift(ahead.get("hour_local"), start, count, step)
+    announced = target is Target.PRICE and availability.get(own, Availability.AFTER_STEP) is not Availability.AFTER_STEP
+    return Series(
+        target=target,
+        start=start,
+        step=step,
+        values=column(own),
+        ahead=ahead,
+        published=_published(column(KNOWN_AHEAD), _steps_of_day(start, count, step, shift), step) if announced else None,
+        local_shift=shift,
+    )
+
+
+def _published(ahead_hours: Values, step_of_day: Indices, step: timedelta) -> Indices:
+    """The step at whose start each value becomes known: as the table says, else by the day-ahead rule; at the latest its own end."""
+    per_hour = int(timedelta(hours=1) / step)
+    index = np.arange(len(ahead_hours))
+    by_rule = index - step_of_day - round((24.0 - PUBLICATION_HOUR) * per_hour)
+    said = np.where(np.isfinite(ahead_hours), np.ceil(index - np.nan_to_num(ahead_hours) * per_hour), by_rule)
+    steps: Indices = np.maximum.accumulate(np.minimum(said, index + 1).astype(np.int64))
+    return steps
+
+
+def _steps_of_day(start: np.datetime64, count: int, step: timedelta, shift: Indices) -> Indices:
+    per_day = int(timedelta(days=1) / step)
+    first = int((start - start.astype("datetime64[D]")) // _step64(step))
+    steps: Indices = (first + np.arange(count) + shift) % per_day
+    return steps
+
+
+def _naive(stamps: "pd.Series[pd.Timestamp]") -> NDArray[np.datetime64]:
+    return stamps.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+
+
+def _local_shift(hour_local: Values | None, start: np.datetime64, count: int, step: timedelta) -> Indices:
+    """The offset of local time in steps, from the local hour of each step; 0 where it is unknown."""
+    if hour_local is None:
+        return np.zeros(count, dtype=np.int64)
+    stamps = start + np.arange(count) * _step64(step)
+    utc_hour = (stamps - stamps.astype("datetime64[D]")).astype("timedelta64[us]").astype(np.float64) / 3.6e9
+    hours = (hour_local - utc_hour + 12.0) % 24.0 - 12.0
+    known = pd.Series(hours).ffill().bfill().fillna(0.0).to_numpy()
+    shift: Indices = np.rint(known * 3600.0 / step.total_seconds()).astype(np.int64)
+    return shift
+
+
+def _step64(step: timedelta) -> np.timedelta64:
+    return np.timedelta64(step // timedelta(microseconds=1), "us")

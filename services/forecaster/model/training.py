@@ -1,0 +1,156 @@
+"""Fitting a model to a history and testing it by rolling origin, both with the same code."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.forecaster.model import baselines, quantile
+from services.forecaster.model.baselines import ResidualBand, residual_band
+from services.forecaster.model.calibration import CORE_LEVELS, Calibration, calibrate
+from services.forecaster.model.design import Design, design
+from services.forecaster.model.limits import dark_steps, limits, local_hours
+from services.forecaster.model.metrics import pinball
+from services.forecaster.model.quantile import START_WEIGHT, QuantileModel, mix
+from services.forecaster.model.series import Series, Values
+from services.forecaster.model.split import LEAST_TRAINING_DAYS, Fold, Pairs, pairs, training_pairs
+from shared.domain.forecast import QUANTILE_LEVELS, Target
+
+Matrix = NDArray[np.float64]
+Progress = Callable[[], None]
+"""Called after every fit."""
+
+ROWS = 8_000
+WEIGHTS = (0.3, 0.5, 0.7, 0.85, 1.0)
+LEAST_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A model and the bands of every baseline (at `QUANTILE_LEVELS`), from the same rows."""
+
+    model: QuantileModel
+    bands: dict[str, ResidualBand]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """A fold's forecasts, row by row."""
+
+    fitted: Fitted
+    """Tuned by the folds before it."""
+    pairs: Pairs
+    actual: Values
+    """NaN where nothing was measured."""
+    lead_hours: Values
+    trees: Matrix
+    base: Matrix
+    dark: NDArray[np.bool_]
+    quantiles: Matrix
+    baselines: dict[str, Matrix]
+
+
+def base_of(series: Series) -> str:
+    """The seasonal base of a target: the sun's own where a clear-sky column is there, else the mean of a week."""
+    sunny = series.target is Target.SOLAR and np.isfinite(series.ahead_or_nan("clear_sky_kw")).any()
+    return "clear_sky_x_clearness" if sunny else "mean_7d"
+
+
+def history_days(series: Series, until: int) -> float:
+    """Days from the first value to the last one known at `until`."""
+    known = int(series.known_at(np.array([until]))[0])
+    measured = np.flatnonzero(np.isfinite(series.values[:known]))
+    return (known - int(measured[0])) / series.per_day if len(measured) else 0.0
+
+
+def fit_at(series: Series, *, until: int, rating_kw: float | None, seed: int) -> Fitted | None:
+    """Fit on what was known at `until`; None where that is too little, or always the same."""
+    if history_days(series, until) < LEAST_TRAINING_DAYS:
+        return None
+    rows = training_pairs(series, until=until, rows=ROWS, rng=np.random.default_rng(seed))
+    actual = series.values[rows.step]
+    if len(rows) < LEAST_ROWS or actual.min() == actual.max():
+        return None
+    table = design(series, known=rows.known, step=rows.step)
+    hour = local_hours(series)[rows.step]
+    known = int(series.known_at(np.array([until]))[0])
+    bounds = limits(series, known=known, rating_kw=rating_kw)
+    model = quantile.fit(table, actual, target=series.target, base=base_of(series), hour=hour, limits=bounds, seed=seed)
+    bands = {
+        name: residual_band(baselines.point(table, name), actual, hour, QUANTILE_LEVELS) for name in baselines.baseline_names(series.target)
+    }
+    return Fitted(model=model, bands=bands)
+
+
+def test_folds(series: Series, folds: Sequence[Fold], fits: Sequence[Fitted | None]) -> list[Tested]:
+    """Each fold's forecasts, calibrated by what earlier folds had shown by then. Folds without a fit are left out."""
+    tested: list[Tested] = []
+    for fold, fitted in zip(folds, fits, strict=True):
+        if fitted is not None:
+            tested.append(test_fold(series, fold, tuned(series, fitted, tested, until=fold.until)))
+    return tested
+
+
+def fit_all(series: Series, moments: Sequence[int], *, rating_kw: float | None, seed: int, on_fit: Progress) -> list[Fitted | None]:
+    """`fit_at` for several moments; xgboost releases the interpreter, so they run side by side."""
+
+    def fit_one(until: int) -> Fitted | None:
+        fitted = fit_at(series, until=until, rating_kw=rating_kw, seed=seed)
+        on_fit()
+        return fitted
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return list(pool.map(fit_one, moments))
+
+
+def test_fold(series: Series, fold: Fold, fitted: Fitted) -> Tested:
+    rows = pairs(series, fold.issues)
+    table = design(series, known=rows.known, step=rows.step)
+    hour, dark = local_hours(series)[rows.step], dark_steps(series)[rows.step]
+    lead_hours = rows.lead_hours(series)
+    trees, base = fitted.model.parts(table, hour)
+    return Tested(
+        fitted=fitted,
+        pairs=rows,
+        actual=series.values[rows.step],
+        lead_hours=lead_hours,
+        trees=trees,
+        base=base,
+        dark=dark,
+        quantiles=fitted.model.finish(mix(trees, base, fitted.model.weight), dark=dark, lead_hours=lead_hours),
+        baselines=baseline_quantiles(fitted, table, hour, dark),
+    )
+
+
+def baseline_quantiles(fitted: Fitted, table: Design, hour: NDArray[np.int64], dark: NDArray[np.bool_]) -> dict[str, Matrix]:
+    """Every baseline's quantiles for rows of a design."""
+    return {
+        name: fitted.model.limits.apply(band.quantiles(baselines.point(table, name), hour), dark) for name, band in fitted.bands.items()
+    }
+
+
+def tuned(series: Series, fitted: Fitted, tested: Sequence[Tested], *, until: int) -> Fitted:
+    """The share of the trees and the calibration that served the earlier folds best, by outcomes known at `until`."""
+    known = int(series.known_at(np.array([until]))[0])
+    past = [(fold, np.isfinite(fold.actual) & (fold.pairs.step < known) & ~fold.dark) for fold in tested]
+    past = [(fold, usable) for fold, usable in past if usable.any()]
+    if not past:
+        return fitted
+    trees = np.concatenate([fold.trees[usable] for fold, usable in past])
+    base = np.concatenate([fold.base[usable] for fold, usable in past])
+    actual = np.concatenate([fold.actual[usable] for fold, usable in past])
+    lead = np.concatenate([fold.lead_hours[usable] for fold, usable in past])
+    weight = _best_weight(trees, base, actual)
+    learned: Calibration = calibrate(
+        mix(trees, base, weight), actual, lead, QUANTILE_LEVELS, floor=fitted.model.floor, rows_per_day=series.per_day
+    )
+    return Fitted(model=fitted.model.tuned(weight=weight, calibration=learned), bands=fitted.bands)
+
+
+def _best_weight(trees: Matrix, base: Matrix, actual: Values) -> float:
+    """The share of the trees with the least pinball loss, pulled half-way to where it starts."""
+    losses = [pinball(actual, mix(trees, base, weight), CORE_LEVELS) for weight in WEIGHTS]
+    return (WEIGHTS[int(np.argmin(losses))] + START_WEIGHT) / 2

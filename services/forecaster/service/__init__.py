@@ -1,0 +1,27 @@
+"""The use cases of the forecaster: train, forecast, hindcast, evaluate, tell how things stand."""
+
+from services.forecaster.service.forecasting import ForecastService
+from services.forecaster.service.results import (
+    Evaluation,
+    ForecastRun,
+    HindcastReport,
+    NothingToForecastError,
+    SiteStatus,
+    TargetStatus,
+    TargetTraining,
+    TrainingReport,
+    UnknownSiteError,
+)
+
+__all__ = [
+    "Evaluation",
+    "ForecastRun",
+    "ForecastService",
+    "HindcastReport",
+    "NothingToForecastError",
+    "SiteStatus",
+    "TargetStatus",
+    "TargetTraining",
+    "TrainingReport",
+    "UnknownSiteError",
+]

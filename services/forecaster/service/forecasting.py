@@ -1,0 +1,313 @@
+"""`ForecastService`: the use cases on ports only."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from services.forecaster.model import hindcast as past
+from services.forecaster.model.answer import Forecaster, answer
+from services.forecaster.model.fallback import PREFIX, VERSION, fallback, missing_reasons
+from services.forecaster.model.promotion import Champion, Training, train
+from services.forecaster.model.quantile import MODEL_NAME
+from services.forecaster.model.series import COLUMNS, Series
+from services.forecaster.service.registry import Serving, manifest_of, serving
+from services.forecaster.service.results import (
+    Evaluation,
+    ForecastRun,
+    HindcastReport,
+    NothingToForecastError,
+    SiteStatus,
+    TargetStatus,
+    TargetTraining,
+    TrainingReport,
+    UnknownSiteError,
+)
+from services.forecaster.service.tables import HORIZON, SiteTable, read_table
+from shared.domain.forecast import QUANTILE_LEVELS, Forecast, Target
+from shared.domain.site import Site
+from shared.domain.time import TimeGrid, floor_to, from_instant64, instant64
+from shared.ports.feature_store import FeatureStore
+from shared.ports.forecast_store import ForecastStore
+from shared.ports.model_store import ModelStore
+from shared.ports.progress_store import Progress, ProgressStore
+from shared.ports.site_store import SiteStore, TariffStore
+
+Advance = Callable[[int], None]
+"""Called with the number of fits just done."""
+
+DEFAULT_TEST_SHARE = 0.25
+STALE_AFTER = timedelta(hours=3)
+SEED = 1
+FORECAST_STEP = "forecast"
+TRAIN_STEP = "train"
+
+
+class ForecastService:
+    """Trains, forecasts, replays and judges the forecasts of sites."""
+
+    def __init__(
+        self,
+        *,
+        sites: SiteStore,
+        tariffs: TariffStore,
+        features: FeatureStore,
+        forecasts: ForecastStore,
+        models: ModelStore,
+        progress: ProgressStore,
+    ) -> None:
+        self._sites = sites
+        self._tariffs = tariffs
+        self._features = features
+        self._forecasts = forecasts
+        self._models = models
+        self._progress = progress
+
+    def sites(self) -> list[Site]:
+        """Every site, sorted by id."""
+        return self._sites.list()
+
+    def site(self, *, site_id: str) -> Site:
+        """Raises `UnknownSiteError`."""
+        site = self._sites.get(site_id)
+        if site is None:
+            known = ", ".join(each.site_id for each in self._sites.list()) or "none yet"
+            raise UnknownSiteError(f"site is {site_id!r}: the store knows {known}")
+        return site
+
+    def train(
+        self, *, site_id: str, now: datetime, test_share: float = DEFAULT_TEST_SHARE, progress: Advance | None = None
+    ) -> TrainingReport:
+        """Train and test every target; promote what passes the gate. Raises `NothingToForecastError` without features."""
+        table = self._learnable(site_id, now)
+        results = [self._train_target(table, target, now, test_share, progress) for target in table.targets]
+        self._note(TRAIN_STEP, site_id, now, watermark=floor_to(now, table.site.resolution), rows=sum(each.promoted for each in results))
+        return TrainingReport(site_id=site_id, targets=tuple(results))
+
+    def evaluate(
+        self, *, site_id: str, now: datetime, test_share: float = DEFAULT_TEST_SHARE, progress: Advance | None = None
+    ) -> tuple[Evaluation, ...]:
+        """The rolling-origin test of every target against the baselines; nothing is stored."""
+        table = self._learnable(site_id, now)
+        tests = {
+            target: self._test(table.series(target), table, now=now, test_share=test_share, found=None, progress=progress)
+            for target in table.targets
+        }
+        return tuple(
+            Evaluation(target=target, scores=test.scores, test_days=test.test_days, reason=test.verdict.reason)
+            for target, test in tests.items()
+        )
+
+    def forecast(self, *, site_id: str, now: datetime, run: str = "live") -> ForecastRun:
+        """48 h of every target from the step of `now`, by the champion or a named baseline; stored. Always served."""
+        site = self.site(site_id=site_id)
+        table = read_table(self._features, site, self._tariffs.get(site_id), first=now, last=now)
+        forecasts = tuple(self._forecast_target(table, target, now) for target in table.targets)
+        self._forecasts.put(forecasts, run=run)
+        self._note(FORECAST_STEP, site_id, now, watermark=floor_to(now, site.resolution), rows=len(forecasts))
+        return ForecastRun(site_id=site_id, issued_at=now, forecasts=forecasts)
+
+    def forecast_if_due(self, *, site_id: str, now: datetime) -> ForecastRun | None:
+        """`forecast`, unless a live one was issued in the same clock hour: then None."""
+        newest = self._forecasts.latest(site_id=site_id, target=Target.LOAD, as_of=now)
+        hour = timedelta(hours=1)
+        if newest is not None and floor_to(newest.issued_at, hour) == floor_to(now, hour):
+            return None
+        return self.forecast(site_id=site_id, now=now)
+
+    def forecast_with(self, *, site_id: str, target: Target, model_version: str, now: datetime) -> ForecastRun | None:
+        """`forecast`, unless the newest live one of that target was made by this version already: then None."""
+        newest = self._forecasts.latest(site_id=site_id, target=target, as_of=now)
+        if newest is not None and newest.model_version == model_version:
+            return None
+        return self.forecast(site_id=site_id, now=now)
+
+    def hindcast(
+        self,
+        *,
+        site_id: str,
+        issue_times: Sequence[datetime],
+        refit_every: timedelta = timedelta(days=7),
+        progress: Advance | None = None,
+    ) -> HindcastReport:
+        """Forecasts as they would have been issued at past moments, stored with `run="hindcast"`.
+
+        Each issue knows what was known then, each model what was known at its refit, at least a day (and here a week) apart.
+        """
+        site = self.site(site_id=site_id)
+        step = site.resolution
+        moments = sorted({floor_to(moment, step) for moment in issue_times})
+        if not moments:
+            return HindcastReport(site_id=site_id, issues=0, targets=(), refits=0, model_names={})
+        table = read_table(self._features, site, self._tariffs.get(site_id), first=moments[0], last=moments[-1])
+        names: dict[Target, tuple[str, ...]] = {}
+        refits = 0
+        for target in table.targets:
+            series = table.series(target)
+            issues = np.array([series.index_of(instant64(moment)) for moment in moments])
+            served = past.hindcast(
+                series,
+                issues,
+                rating_kw=table.rating_kw,
+                refit_days=max(1, refit_every // timedelta(days=1)),
+                seed=SEED,
+                on_fit=_each(progress),
+            )
+            self._forecasts.put(_past_forecasts(series, site_id, served), run="hindcast")
+            names[target] = tuple(each.model_name for each in served)
+            refits += len(served)
+        return HindcastReport(site_id=site_id, issues=len(moments), targets=table.targets, refits=refits, model_names=names)
+
+    def status(self, *, site_id: str, now: datetime) -> SiteStatus:
+        """What serves each target and how fresh everything is."""
+        site = self.site(site_id=site_id)
+        table = read_table(self._features, site, self._tariffs.get(site_id), first=now, last=now)
+        extent = self._features.extent(site_id=site_id)
+        training = self._progress.get(step=TRAIN_STEP, site_id=site_id)
+        return SiteStatus(
+            site_id=site_id,
+            feature_rows=extent[1] if extent else 0,
+            features_until=extent[0].end if extent else None,
+            last_training=training.updated_at if training else None,
+            targets=tuple(self._target_status(table, target, now) for target in table.targets),
+        )
+
+    def _learnable(self, site_id: str, now: datetime) -> SiteTable:
+        site = self.site(site_id=site_id)
+        table = read_table(self._features, site, self._tariffs.get(site_id), first=now, last=now)
+        if table.frame.empty:
+            raise NothingToForecastError(f"site {site_id!r} has no features yet: run run_feature_engineering.py --once first")
+        return table
+
+    def _train_target(self, table: SiteTable, target: Target, now: datetime, test_share: float, progress: Advance | None) -> TargetTraining:
+        series, site_id = table.series(target), table.site.site_id
+        found = serving(self._models, site_id=site_id, target=target, catalog_version=table.catalog_version)
+        result = self._test(series, table, now=now, test_share=test_share, found=found, progress=progress)
+        version, promoted, reason = "", result.verdict.promoted, result.verdict.reason
+        if result.model is not None:
+            files = result.model.to_files()
+            manifest = manifest_of(
+                result.model,
+                files,
+                series,
+                site_id=site_id,
+                now=now,
+                data_end=floor_to(now, table.site.resolution),
+                catalog_version=table.catalog_version,
+                metrics=result.metrics,
+            )
+            version = manifest.model_version
+            if found.manifest is not None and found.manifest.model_version == version:
+                promoted, reason = False, "the champion already is this very model"
+            if promoted:
+                self._models.save(manifest, files)
+                self._models.promote(site_id=site_id, target=target, model_version=version)
+        return TargetTraining(
+            target=target,
+            model_name=MODEL_NAME,
+            model_version=version,
+            promoted=promoted,
+            reason=reason,
+            skill=result.skill,
+            metrics=result.metrics,
+            scores=result.scores,
+        )
+
+    def _test(
+        self, series: Series, table: SiteTable, *, now: datetime, test_share: float, found: Serving | None, progress: Advance | None
+    ) -> Training:
+        champion = None
+        if found is not None and found.model is not None and found.manifest is not None:
+            champion = Champion(model=found.model, data_end=series.index_of(instant64(found.manifest.data_end)))
+        return train(
+            series,
+            now=series.index_of(instant64(now)),
+            rating_kw=table.rating_kw,
+            test_share=test_share,
+            seed=SEED,
+            champion=champion,
+            on_fit=_each(progress),
+        )
+
+    def _forecast_target(self, table: SiteTable, target: Target, now: datetime) -> Forecast:
+        series = table.series(target)
+        issue = series.index_of(instant64(now))
+        known = min(series.known_live(issue), issue) if series.published is not None else series.known_live(issue)
+        found = serving(self._models, site_id=table.site.site_id, target=target, catalog_version=table.catalog_version)
+        reasons = list(found.problems)
+        forecaster: Forecaster
+        usable = known > 0
+        if found.model is not None and found.manifest is not None and usable:
+            forecaster, name, version = found.model, found.manifest.model_name, found.manifest.model_version
+            skill = found.manifest.metrics.get("skill")
+            reasons += missing_reasons(series, known)
+        else:
+            plain = fallback(series, until=issue, rating_kw=table.rating_kw)
+            forecaster, name, version, skill = plain, f"{PREFIX}:{plain.name}", VERSION, None
+            reasons += plain.reasons
+        data_as_of = from_instant64(series.time_of(known)) if known > 0 else now
+        if now - data_as_of > STALE_AFTER:
+            reasons.append(f"the newest {COLUMNS[target]} is {(now - data_as_of) / timedelta(hours=1):.1f} h old")
+        return Forecast(
+            site_id=table.site.site_id,
+            target=target,
+            issued_at=now,
+            data_as_of=data_as_of,
+            model_name=name,
+            model_version=version,
+            grid=TimeGrid(start=floor_to(now, table.site.resolution), step=table.site.resolution, count=HORIZON // table.site.resolution),
+            levels=QUANTILE_LEVELS,
+            values=answer(series, forecaster, issues=np.array([issue]), live=True)[0],
+            skill=skill,
+            degraded=tuple(dict.fromkeys(reasons)),
+        )
+
+    def _target_status(self, table: SiteTable, target: Target, now: datetime) -> TargetStatus:
+        site_id = table.site.site_id
+        found = serving(self._models, site_id=site_id, target=target, catalog_version=table.catalog_version)
+        newest = self._forecasts.latest(site_id=site_id, target=target, as_of=now)
+        manifest = found.manifest
+        return TargetStatus(
+            target=target,
+            model_name=manifest.model_name if manifest else "baseline",
+            model_version=manifest.model_version if manifest else "",
+            trained_at=manifest.trained_at if manifest else None,
+            skill=manifest.metrics.get("skill") if manifest else None,
+            issued_at=newest.issued_at if newest else None,
+            data_as_of=newest.data_as_of if newest else None,
+            problems=found.problems,
+        )
+
+    def _note(self, step: str, site_id: str, now: datetime, *, watermark: datetime, rows: int) -> None:
+        before = self._progress.get(step=step, site_id=site_id)
+        total = (before.rows if before else 0) + rows
+        self._progress.put(Progress(step=step, site_id=site_id, watermark=watermark, updated_at=now, rows=total))
+
+
+def _each(progress: Advance | None) -> Callable[[], None]:
+    return lambda: progress(1) if progress else None
+
+
+def _past_forecasts(series: Series, site_id: str, served: Sequence[past.Served]) -> list[Forecast]:
+    forecasts = []
+    for block in served:
+        known = np.minimum(series.known_at(block.issues), block.issues)
+        version = f"refit-{from_instant64(series.time_of(block.until)):%Y%m%dT%H%M}"
+        for issue, newest, values in zip(block.issues, known, block.quantiles, strict=True):
+            start = from_instant64(series.time_of(int(issue)))
+            forecasts.append(
+                Forecast(
+                    site_id=site_id,
+                    target=series.target,
+                    issued_at=start,
+                    data_as_of=from_instant64(series.time_of(int(newest))) if newest > 0 else start,
+                    model_name=block.model_name,
+                    model_version=version,
+                    grid=TimeGrid(start=start, step=series.step, count=values.shape[1]),
+                    levels=QUANTILE_LEVELS,
+                    values=values,
+                    skill=block.skill,
+                    degraded=block.reasons,
+                )
+            )
+    return forecasts
