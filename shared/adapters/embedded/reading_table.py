@@ -21,14 +21,15 @@ Row = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class DeviceRows:
-    """Readings of one device as rows to bind (`READING_COLUMNS` without site and device, sorted, each timestamp once)."""
+    """Readings of one device as rows to bind, in the order of `_BOUND`, sorted, each timestamp once."""
 
     site_id: str
     device_id: str
     rows: list[Row]
 
 
-_BODY = tuple(name for name in READING_COLUMNS if name not in ("site_id", "device_id"))
+_BOUND = ("timestamp", *VALUE_COLUMNS, *TEXT_COLUMNS, "quality", "site_id", "device_id")
+_BODY = _BOUND[1:-2]
 
 
 def device_rows(readings: pd.DataFrame) -> Iterator[DeviceRows]:
@@ -44,7 +45,15 @@ def device_rows(readings: pd.DataFrame) -> Iterator[DeviceRows]:
     group, ordered = group[order], stamps[order]
     newest = np.append((group[1:] != group[:-1]) | (ordered[1:] != ordered[:-1]), True)
     group, order = group[newest], order[newest]
-    rows = list(zip(stamps[order].tolist(), *(_values(readings, name, order) for name in _BODY[1:]), strict=True))
+    columns = [
+        stamps[order].tolist(),
+        *_numbers(readings)[order].T.tolist(),  # NaN is bound as NULL by the driver
+        *(_texts(readings, name, order) for name in TEXT_COLUMNS),
+        _flags(readings)[order].tolist(),
+        [site_names[code] for code in sites[order].tolist()],
+        [device_names[code] for code in devices[order].tolist()],
+    ]
+    rows = list(zip(*columns, strict=True))
     starts = np.flatnonzero(np.diff(group, prepend=-1)).tolist()
     for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
         site, device = divmod(int(group[start]), len(device_names))
@@ -60,29 +69,36 @@ def _codes(frame: pd.DataFrame, name: str) -> tuple[NDArray[np.int64], list[str]
     return codes.astype(np.int64), texts
 
 
-def _values(frame: pd.DataFrame, name: str, order: NDArray[np.int64]) -> list[object]:
-    """Python values of a column's rows; NaN is bound as NULL by the driver."""
-    column = frame[name]
-    if name in TEXT_COLUMNS:
-        texts = column.tolist()
-        return [texts[at] if isinstance(texts[at], str) else None for at in order.tolist()]
-    if name == "quality" and column.isna().any():
-        raise InvalidValueError(name, "missing", "every row needs its flags, 0 for good")
+def _numbers(frame: pd.DataFrame) -> NDArray[np.float64]:
+    """The values, shape (rows, values)."""
     try:
-        numbers = column.to_numpy(dtype=np.int64 if name == "quality" else np.float64)
+        return frame[list(VALUE_COLUMNS)].to_numpy(dtype=np.float64)
     except (TypeError, ValueError):
-        raise InvalidValueError(name, str(column.dtype), "must be a column of numbers") from None
-    return numbers[order].tolist()  # type: ignore[no-any-return]
+        wrong = [name for name in VALUE_COLUMNS if not pd.api.types.is_numeric_dtype(frame[name].dtype)]
+        raise InvalidValueError("columns", ", ".join(wrong), "must hold numbers") from None
+
+
+def _flags(frame: pd.DataFrame) -> NDArray[np.int64]:
+    column = frame["quality"]
+    if not pd.api.types.is_numeric_dtype(column.dtype) or column.isna().any():
+        raise InvalidValueError("quality", str(column.dtype), "must be whole numbers, 0 for good, none missing")
+    return column.to_numpy(dtype=np.int64)
+
+
+def _texts(frame: pd.DataFrame, name: str, order: NDArray[np.int64]) -> list[str | None]:
+    texts = frame[name].tolist()
+    return [texts[at] if isinstance(texts[at], str) else None for at in order.tolist()]
 
 
 def insert_new(connection: sqlite3.Connection, group: DeviceRows, *, stored_at: int | None) -> int:
     """Insert the rows whose key is not there yet; returns how many."""
-    extra = () if stored_at is None else ("stored_at",)
-    names = (*_BODY, *extra, "site_id", "device_id")
-    sql = f"INSERT INTO readings ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) ON CONFLICT DO NOTHING"  # noqa: S608  # constant names
-    tail = (*(() if stored_at is None else (stored_at,)), group.site_id, group.device_id)
+    names, marks = ", ".join(_BOUND), ", ".join("?" * len(_BOUND))
+    column, value = ("", "") if stored_at is None else (", stored_at", f", {stored_at:d}")
     before = connection.total_changes
-    connection.executemany(sql, ((*row, *tail) for row in group.rows))
+    connection.executemany(
+        f"INSERT INTO readings ({names}{column}) VALUES ({marks}{value}) ON CONFLICT DO NOTHING",  # noqa: S608  # constant names, a number
+        group.rows,
+    )
     inserted = connection.total_changes - before
     _note_device(connection, group, inserted)
     return inserted
@@ -90,15 +106,14 @@ def insert_new(connection: sqlite3.Connection, group: DeviceRows, *, stored_at: 
 
 def update_changed(connection: sqlite3.Connection, group: DeviceRows, *, stored_at: int | None) -> int:
     """Replace the rows that differ from what is stored; returns how many."""
-    body = _BODY[1:]
-    fields, marks = ", ".join(body), ", ".join(f"?{number}" for number in range(2, len(body) + 2))
-    extra = "" if stored_at is None else f", stored_at = {stored_at}"
-    sql = (
-        f"UPDATE readings SET ({fields}) = ({marks}){extra}"  # noqa: S608  # constant names, a number
-        f" WHERE site_id = ?{len(body) + 2} AND timestamp = ?1 AND device_id = ?{len(body) + 3} AND ({fields}) IS NOT ({marks})"
-    )
+    fields, marks = ", ".join(_BODY), ", ".join(f"?{number}" for number in range(2, len(_BODY) + 2))
+    extra = "" if stored_at is None else f", stored_at = {stored_at:d}"
     before = connection.total_changes
-    connection.executemany(sql, ((*row, group.site_id, group.device_id) for row in group.rows))
+    connection.executemany(
+        f"UPDATE readings SET ({fields}) = ({marks}){extra}"  # noqa: S608  # constant names, a number
+        f" WHERE site_id = ?{len(_BODY) + 2} AND timestamp = ?1 AND device_id = ?{len(_BODY) + 3} AND ({fields}) IS NOT ({marks})",
+        group.rows,
+    )
     return connection.total_changes - before
 
 
