@@ -73,12 +73,16 @@ def _of_device(readings: pd.DataFrame, column: str, grid: TimeGrid) -> Gridded:
 
 
 def _spacing(stamps: Instants, step: timedelta) -> NDArray[np.int64]:
-    """For how long each reading speaks, microseconds: the median of the last spacings before it, so a gap is not filled."""
+    """For how long each reading speaks, microseconds: until the next one, at most the median of the last spacings before it.
+
+    So a gap is not filled, and the first reading of a device does not speak over its second.
+    """
     between = np.full(len(stamps), np.nan)
     between[1:] = np.diff(stamps.astype(np.int64))
     usual = pd.Series(between).rolling(_SPACINGS, min_periods=1).median().fillna(step.total_seconds() * _MICROS)
-    spacing: NDArray[np.int64] = np.clip(usual.to_numpy(), _MICROS, LONGEST_SPACING.total_seconds() * _MICROS).astype(np.int64)
-    return spacing
+    longest: NDArray[np.int64] = np.clip(usual.to_numpy(), _MICROS, LONGEST_SPACING.total_seconds() * _MICROS).astype(np.int64)
+    longest[:-1] = np.minimum(longest[:-1], between[1:].astype(np.int64))
+    return longest
 
 
 def _spread(stamps: Instants, spacing: NDArray[np.int64], values: Values, grid: TimeGrid) -> tuple[Values, Values]:

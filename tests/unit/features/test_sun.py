@@ -1,0 +1,71 @@
+"""The sun and a clear sky."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from pvlib import solarposition
+
+from services.features.recipe.sun import sun_over
+from shared.domain.site import SolarSpec
+from shared.domain.time import TimeGrid
+from tests.factories import a_site
+
+
+def a_day(month: int = 6, step: timedelta = timedelta(minutes=15)) -> TimeGrid:
+    return TimeGrid(start=datetime(2024, month, 21, tzinfo=UTC), step=step, count=timedelta(days=1) // step)
+
+
+def test_the_sun_stands_where_the_astronomers_see_it():
+    grid = a_day()
+    middles = pd.DatetimeIndex(grid.starts() + np.timedelta64(450, "s")).tz_localize("UTC")
+    expected = solarposition.get_solarposition(middles, 47.66, 9.17)["apparent_elevation"]
+    np.testing.assert_allclose(sun_over(grid, a_site()).elevation_deg, expected, atol=0.05)
+
+
+def test_a_clear_summer_day_fills_most_of_the_array_at_noon_and_nothing_at_night():
+    grid = a_day()
+    sun = sun_over(grid, a_site())
+    noon = int(np.argmax(sun.clear_sky_kw))
+    assert 7.0 < sun.clear_sky_kw[noon] < 9.5
+    assert grid[noon].hour == 11
+    assert (sun.clear_sky_kw[sun.elevation_deg < -1] == 0).all()
+    assert (sun.clear_sky_kw[sun.elevation_deg > 5] > 0).all()
+
+
+def test_winter_gives_less_and_south_of_the_equator_the_array_looks_north():
+    winter, summer = (sun_over(a_day(month), a_site()).clear_sky_kw.sum() for month in (12, 6))
+    assert winter < 0.6 * summer
+    sydney = {"latitude": -33.9, "longitude": 151.2, "timezone": "Australia/Sydney"}
+    by_itself = sun_over(a_day(), a_site(**sydney)).clear_sky_kw
+    north, south = (
+        sun_over(a_day(), a_site(**sydney, solar=SolarSpec(capacity_kw=10.0, azimuth_degrees=azimuth))).clear_sky_kw
+        for azimuth in (0.0, 180.0)
+    )
+    np.testing.assert_array_equal(by_itself, north)
+    assert north.sum() > 1.5 * south.sum()
+
+
+def test_an_array_never_gives_more_than_its_rating():
+    flat_out = sun_over(a_day(), a_site(latitude=0.0, longitude=0.0, solar=SolarSpec(capacity_kw=0.5, tilt_degrees=0.0)))
+    assert flat_out.clear_sky_kw.max() <= 0.5
+
+
+def test_an_hour_is_the_mean_of_its_quarters():
+    quarters, hours = (sun_over(a_day(step=timedelta(minutes=minutes)), a_site()) for minutes in (15, 60))
+    np.testing.assert_allclose(hours.clear_sky_kw, quarters.clear_sky_kw.reshape(24, 4).mean(axis=1), atol=1e-6)
+    np.testing.assert_allclose(hours.elevation_deg, quarters.elevation_deg.reshape(24, 4).mean(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("changes", [{"latitude": None, "longitude": None}])
+def test_without_a_place_nothing_is_known(changes: dict[str, None]):
+    sun = sun_over(a_day(), a_site(**changes))
+    assert np.isnan(sun.elevation_deg).all()
+    assert np.isnan(sun.clear_sky_kw).all()
+
+
+def test_without_an_array_only_the_sun_is_known():
+    sun = sun_over(a_day(), a_site(solar=None))
+    assert np.isfinite(sun.elevation_deg).all()
+    assert np.isnan(sun.clear_sky_kw).all()
