@@ -1,10 +1,7 @@
 """`der export`: what the cloud stores hold of a site, as CSV, Parquet or JSON lines."""
 
 import argparse
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from shared.domain.time import Interval, format_instant, parse_instant
 from shared.ports.errors import NotFoundError
 from shared.runtime.cli import UsageError
 from shared.runtime.command import Command
+from shared.runtime.files import whole_or_none
 from shared.runtime.resources import Resources
 
 ENDINGS = (".csv", ".parquet", ".jsonl")
@@ -129,7 +127,7 @@ def _json(value: object) -> object:
 def write_table(table: Table, output: Path) -> int:
     """Write whole or not at all; returns the rows. Times in CSV are RFC 3339 with offset."""
     frame, documents = table
-    with _whole_or_none(output) as path:
+    with whole_or_none(output) as path:
         match output.suffix:
             case ".parquet":
                 frame.to_parquet(path, index=False)
@@ -144,27 +142,8 @@ def write_table(table: Table, output: Path) -> int:
 def _with_text_times(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with its moments as RFC 3339 in UTC."""
     moments = frame.select_dtypes("datetimetz")
-    texts = {name: moments[name].dt.tz_convert("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S.%f") + "+00:00" for name in moments}
+    texts = {str(name): moments[name].dt.tz_convert("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S.%f") + "+00:00" for name in moments}
     return frame.assign(**texts)
-
-
-@contextmanager
-def _whole_or_none(output: Path) -> Iterator[Path]:
-    """A file beside the output that takes its place at the end, and is gone when anything failed."""
-    try:
-        handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.", suffix=".part")
-    except OSError as problem:
-        raise UsageError(f"--output is {str(output)!r}: cannot write there ({problem.strerror}); choose another folder") from None
-    os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-        part.chmod(0o644)
-        part.replace(output)
-    except OSError as problem:
-        raise UsageError(f"--output is {str(output)!r}: not written ({problem.strerror}); free space or choose another folder") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

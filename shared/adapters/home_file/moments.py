@@ -53,12 +53,13 @@ def looks_like_moments(column: "pd.Series[Any]") -> bool:
         return True
     if pd.api.types.is_bool_dtype(column):
         return False
-    sample = column.dropna().head(20)
+    sample = column.dropna().head(100)
+    sample = sample[sample.astype(str).str.strip() != ""]
     numbers = pd.to_numeric(sample, errors="coerce").to_numpy(dtype=np.float64)
     if len(sample) and np.isfinite(numbers).all():
         return _epoch_unit(numbers) is not None or _compact_form(sample.astype(str)) is not None
     text = sample.astype(str).str.strip()
-    return bool(len(text) and text.str.contains(_ANY).all())
+    return bool(len(text) and text.str.match(_ANY).all())
 
 
 def parse_moments(table: Table, name: str, clock: str | None = None) -> Parsed:
@@ -69,6 +70,8 @@ def parse_moments(table: Table, name: str, clock: str | None = None) -> Parsed:
     numbers = pd.to_numeric(column.replace("", None) if column.dtype == object else column, errors="coerce").to_numpy(dtype=np.float64)
     written = column.astype(str).str.strip().mask(column.isna(), "")
     filled = (written != "").to_numpy()
+    if not filled.any():
+        raise InvalidValueError(f"time column {name}", "empty in every row", "give a file whose rows have times")
     if clock is None and filled.any() and np.isfinite(numbers[filled]).all():
         parsed = _numeric(written, numbers)
         if parsed is not None:
@@ -167,9 +170,13 @@ def _from_text(table: Table, name: str, text: "pd.Series[str]", notes: tuple[str
         stamps = pd.to_datetime(text.mask(~filled), format="ISO8601", utc=True, errors="coerce")
         naive = stamps.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
         how = "ISO 8601"
+        more: tuple[str, ...] = ()
     else:
+        naive, how, more = np.full(len(text), np.datetime64("NaT", "us")), "", ()
+    if (np.isnat(naive) & filled).any():
+        # not ISO, or ISO but for a 24:00
         naive, how, more = _any_order(table, name, text)
-        notes = (*notes, *more)
+    notes = (*notes, *more)
     broken = np.isnat(naive) & filled
     if broken.any():
         bad = int(broken.argmax())

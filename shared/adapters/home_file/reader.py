@@ -86,9 +86,7 @@ class HomeFiles:
         _require_meaning(table, values)
         values.columns = {TIME: f"{' + '.join(time.columns)} ({time.parsed.how})", **values.columns}
         known = {*time.columns, *choice.plain.values(), *choice.texts.values(), *_used(choice)}
-        ignored = tuple(
-            str(name) for name in table.frame.columns if str(name) not in known and str(name) not in {told_by, "quality", "device_id"}
-        )
+        ignored = tuple(str(name) for name in table.frame.columns if str(name) not in known and not _is_about_rows(str(name), told_by))
         return _home_file(
             table, choice, values, site_id=site_id, timezone=timezone or time.parsed.zone or "UTC", sites=sites, site=site, ignored=ignored
         )
@@ -239,7 +237,7 @@ def _readings(table: Table, choice: Choice, values: _Values, site_id: str) -> pd
     for ours in TEXT_COLUMNS:
         theirs = choice.texts.get(ours)
         text = table.frame[theirs].astype(str).str.strip() if theirs else pd.Series("", index=range(count))
-        data[ours] = np.array([value if value in TIME_OF_USE_PERIODS else None for value in text], dtype=object)
+        data[ours] = pd.Series([value if value in TIME_OF_USE_PERIODS else None for value in text], dtype=object)
     readings = pd.DataFrame(data)[list(READING_COLUMNS)]
     readings["quality"] = _quality(table, readings, [_reading_column(name) for name in MEASURED if name in values.by_role])
     return readings

@@ -1,0 +1,3 @@
+from tests.unit.adapters.home_file.layouts import read
+
+__all__ = ["read"]
