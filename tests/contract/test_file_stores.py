@@ -10,9 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.embedded.cloud_store import CLOUD_SCHEMA
-from shared.adapters.embedded.edge_store import EDGE_SCHEMA
-from shared.adapters.embedded.sqlite import SqliteFile
 from shared.domain.errors import InvalidValueError
 from shared.domain.reading import READING_COLUMNS
 from shared.ports.errors import CorruptError, SchemaTooNewError, UnavailableError
@@ -217,26 +214,19 @@ def test_the_table_has_the_columns_of_a_reading(name, tmp_path):
     assert set(columns) - set(READING_COLUMNS) <= {"stored_at"}
 
 
-def test_a_commit_is_synced_to_disk(name, tmp_path):
-    schema = {"edge.sqlite": EDGE_SCHEMA, "cloud.sqlite": CLOUD_SCHEMA}[name]
-    file = SqliteFile(tmp_path / name, schema)
-    with file.write() as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
-        assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
-    file.close()
-
-
-def test_a_block_that_raises_leaves_nothing(tmp_path):
-    file = SqliteFile(tmp_path / "cloud.sqlite", CLOUD_SCHEMA)
-
-    def interrupted() -> None:
-        with file.write() as connection:
-            connection.execute("INSERT INTO progress (step, site_id, updated_at, rows, rejected) VALUES ('a', 'b', 0, 0, 0)")
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        interrupted()
-    with file.read() as connection:
-        assert connection.execute("SELECT count(*) FROM progress").fetchone() == (0,)
-    file.close()
+def test_damage_found_by_one_user_of_a_file_stops_the_others_and_spares_the_new_file(name, tmp_path):
+    path = filled(name, tmp_path)
+    with opened(name, tmp_path) as (_, read), opened(name, tmp_path) as (write_other, read_other):
+        assert len(read()) == len(read_other()) == 960
+        with path.open("r+b") as file:
+            file.seek(8 * 4096)
+            file.write(os.urandom(4096 * 16))
+        with opened(name, tmp_path) as (_, read_late), pytest.raises(CorruptError):
+            read_late()
+        with opened(name, tmp_path) as (write_new, read_new):
+            write_new(readings())
+            for attempt in (read_other, lambda: write_other(readings(seed=1)), read):
+                with pytest.raises(UnavailableError, match="moved or removed"):
+                    attempt()
+            assert len(read_new()) == 96
+    assert len(set_aside(tmp_path, name)) == 1

@@ -57,12 +57,13 @@ class SqliteFile:
     further work: only a new start begins with an empty store.
     """
 
-    def __init__(self, path: Path, schema: Schema) -> None:
+    def __init__(self, path: Path, schema: Schema, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self.path = path
         self._schema = schema
+        self._busy_seconds = busy_seconds
         self._guard = threading.RLock()
         self._writer = threading.Lock()
-        self._lock_file = FileLock(path.with_name(path.name + ".lock"), timeout=BUSY_SECONDS, thread_local=False)
+        self._lock_file = FileLock(path.with_name(path.name + ".lock"), timeout=busy_seconds, thread_local=False)
         self._idle: list[sqlite3.Connection] = []
         self._identity: tuple[int, int] | None = None
         self._process = os.getpid()
@@ -79,7 +80,7 @@ class SqliteFile:
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction that is durable when the block ends, and undone when the block raises."""
         # SQLite waits by polling, which starves threads of one process; a lock lets them queue
-        if not self._writer.acquire(timeout=BUSY_SECONDS):
+        if not self._writer.acquire(timeout=self._busy_seconds):
             raise UnavailableError(f"{self.path} is busy with a long write of this program; try again when it has finished")
         try:
             with self._transaction("BEGIN IMMEDIATE") as connection:
@@ -128,7 +129,9 @@ class SqliteFile:
 
     def _connect(self) -> sqlite3.Connection:
         # threads hand connections to each other, one at a time
-        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256)
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
         for pragma in ("synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY", "journal_size_limit = 67108864"):
             connection.execute(f"PRAGMA {pragma}")
         return connection
