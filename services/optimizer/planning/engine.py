@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.optimizer.planning.expectation import assumed_spread
 from services.optimizer.planning.lp import Solution, SolverError, solve
 from services.optimizer.planning.problem import Array, Problem
 from services.optimizer.planning.rules import self_consumption_power_kw
 from services.optimizer.planning.value import Scenarios, ValueFunction, curve_after, value_function
+from shared.domain.dispatch import TIE_PER_KWH
 from shared.domain.schedule import PlanStatus, ValueCurve
 
 TIME_LIMIT_SECONDS = 5.0
@@ -21,6 +23,7 @@ class Decision:
     problem: Problem
     solution: Solution
     values: ValueFunction
+    """What a stored kWh is worth with the forecast's errors in mind: what a gateway acts on."""
     degraded: tuple[str, ...] = ()
 
 
@@ -34,8 +37,9 @@ class StepGuide:
 
 
 def decide(problem: Problem, *, scenarios: Scenarios | None = None, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> Decision:
-    """Flows and values; always an answer."""
+    """Flows and values; always an answer. Without scenarios an ordinary spread around the expectation is assumed."""
     solution, degraded = flows_for(problem, time_limit_seconds=time_limit_seconds)
+    scenarios = scenarios or assumed_spread(problem.load_kw, problem.solar_kw)
     values = value_function(problem, scenarios=scenarios, import_adder_per_kwh=solution.peak_adder_per_kwh)
     return Decision(problem=problem, solution=solution, values=values, degraded=degraded)
 
@@ -86,16 +90,27 @@ def grid_discharge_kw(problem: Problem, solution: Solution) -> Array:
     return np.maximum(0.0, solution.discharge_kw - deficit)
 
 
-def guides(decision: Decision, *, first: int | None = None) -> Sequence[StepGuide]:
-    """What a gateway needs of the first steps (None: all)."""
-    problem, solution = decision.problem, decision.solution
-    count = problem.grid.count if first is None else min(first, problem.grid.count)
-    charge, discharge = grid_charge_kw(problem, solution), grid_discharge_kw(problem, solution)
-    return [
-        StepGuide(
-            value_curve=curve_after(problem, decision.values, step),
-            grid_charge_limit_kw=float(charge[step]),
-            grid_discharge_limit_kw=float(discharge[step]),
-        )
-        for step in range(count)
-    ]
+def guide(decision: Decision, step: int) -> StepGuide:
+    """What a gateway needs of one step.
+
+    It may exchange energy with the grid for the battery's sake only where that pays at some state of charge by the curve.
+    """
+    problem, battery = decision.problem, decision.problem.battery
+    curve = curve_after(problem, decision.values, step)
+    charge_limit, discharge_limit = battery.max_charge_rate_kw, battery.max_discharge_rate_kw
+    stored_worth = (curve.value_per_kwh[0] - problem.wear_cost_per_kwh) * battery.charge_efficiency
+    sale_brings = problem.export_price_per_kwh[step] * battery.discharge_efficiency - problem.wear_cost_per_kwh
+    if problem.import_price_per_kwh[step] > stored_worth + TIE_PER_KWH:
+        charge_limit = 0.0
+    if sale_brings < curve.value_per_kwh[-1] - TIE_PER_KWH:
+        discharge_limit = 0.0
+    if problem.limits.max_import_kw is not None:
+        charge_limit = min(charge_limit, problem.limits.max_import_kw)
+    if problem.limits.max_export_kw is not None:
+        discharge_limit = min(discharge_limit, problem.limits.max_export_kw)
+    return StepGuide(value_curve=curve, grid_charge_limit_kw=charge_limit, grid_discharge_limit_kw=discharge_limit)
+
+
+def guides(decision: Decision, *, first: int) -> Sequence[StepGuide]:
+    """What a gateway needs of the first steps."""
+    return [guide(decision, step) for step in range(min(first, decision.problem.grid.count))]

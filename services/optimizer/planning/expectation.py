@@ -4,6 +4,7 @@ Nothing here fails for want of data: what is missing is substituted by the next 
 """
 
 from datetime import datetime, timedelta
+from statistics import NormalDist
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from shared.domain.time import Instants, TimeGrid, format_duration
 
 STALE_AFTER = timedelta(hours=6)
 """A forecast older than this is used, and said to be old."""
+ASSUMED_ERROR = 1.0 / 3.0
+"""Standard deviation of a home's load or sun around a forecast, as a share of it, where nothing better is known."""
 ASSUMED_LOAD_KW = 0.5
 """An average home's mean load, when nothing at all is known of it."""
 DAY = timedelta(days=1)
@@ -49,12 +52,13 @@ def on_grid(values: Array, source: TimeGrid, grid: TimeGrid) -> Array:
 def step_means(instants: Instants, values: Array, grid: TimeGrid) -> Array:
     """The mean of the finite values stamped within each step, shape (grid.count,); NaN where there is none.
 
-    Values stamped less often than the grid's steps hold until the next one, for at most an hour.
+    Values stamped less often than the grid's steps hold until the next one, for their usual spacing, at most an hour.
     """
     if not len(instants) or not grid.count:
         return np.full(grid.count, np.nan)
     known = np.isfinite(values)
-    return hold_series(instants[known], values[known], grid)
+    spacing = timedelta(seconds=float(np.median(np.diff(instants)) / np.timedelta64(1, "s"))) if len(instants) > 1 else grid.step
+    return hold_series(instants[known], values[known], grid, longest=min(spacing, timedelta(hours=1)))
 
 
 def daily_profile(values: Array, source: TimeGrid, grid: TimeGrid) -> Array:
@@ -118,23 +122,38 @@ def is_dark_by_failure(solar_kw: Array, history: Array, grid: TimeGrid) -> bool:
     return bool(whole_day and len(recent) and recent.max() > 0.05 and solar_kw.max(initial=0.0) <= 1e-6)
 
 
-def scenarios(load: Forecast | None, solar: Forecast | None, *, load_kw: Array, solar_kw: Array, grid: TimeGrid) -> Scenarios | None:
-    """Net load at a few levels around the expectation; None where nothing is known of the spread.
+def scenarios(load: Forecast | None, solar: Forecast | None, *, load_kw: Array, solar_kw: Array, grid: TimeGrid) -> Scenarios:
+    """Net load at a few levels around the expectation.
 
     Load and solar errors are taken as independent of each other, so their spreads add by squares.
     """
     if load is None:
-        return None
+        return assumed_spread(load_kw, solar_kw)
     upper, lower = np.zeros((len(SCENARIO_LEVELS), grid.count)), np.zeros((len(SCENARIO_LEVELS), grid.count))
     for row, level in enumerate(SCENARIO_LEVELS):
         upper[row] = _deviation(load, level, grid)
         lower[row] = _deviation(solar, 1.0 - level, grid) if solar is not None else 0.0
     sign = np.sign(np.array(SCENARIO_LEVELS) - 0.5)[:, None]
     spread = sign * np.sqrt(upper**2 + lower**2)
+    return _around(load_kw - solar_kw, spread, _weights(np.array(SCENARIO_LEVELS)))
+
+
+def assumed_spread(load_kw: Array, solar_kw: Array) -> Scenarios:
+    """Scenarios where nothing was measured of the errors: normal, a third of the load and a third of the sun."""
+    deviation = ASSUMED_ERROR * np.sqrt(load_kw**2 + solar_kw**2)
     levels = np.array(SCENARIO_LEVELS)
-    weights = np.diff(np.concatenate(([0.0], (levels[1:] + levels[:-1]) / 2.0, [1.0])))
-    # the expectation stays where it is: the spread alone is taken from the quantiles
-    net = (load_kw - solar_kw)[None, :] + spread - (weights @ spread)[None, :]
+    normal = np.array([NormalDist().inv_cdf(level) for level in SCENARIO_LEVELS])
+    return _around(load_kw - solar_kw, normal[:, None] * deviation[None, :], _weights(levels))
+
+
+def _weights(levels: Array) -> Array:
+    """The probability that lies nearest to each level."""
+    return np.diff(np.concatenate(([0.0], (levels[1:] + levels[:-1]) / 2.0, [1.0])))
+
+
+def _around(net_kw: Array, spread: Array, weights: Array) -> Scenarios:
+    """Scenarios whose expectation stays where it is."""
+    net = net_kw[None, :] + spread - (weights @ spread)[None, :]
     return Scenarios(load_kw=np.maximum(net, 0.0), solar_kw=np.maximum(-net, 0.0), weights=weights)
 
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from services.optimizer.planning.engine import Decision, grid_charge_kw, grid_discharge_kw
 from services.optimizer.planning.problem import Array, Objective
-from services.optimizer.planning.value import Scenarios, StepCost
+from services.optimizer.planning.value import Scenarios, StepCost, value_function
 from shared.domain.schedule import Action, Reason
 
 MOVING_KW = 1e-4
@@ -132,8 +132,9 @@ def _extra_costs(decision: Decision) -> Array:
         solar_kw=scenario.solar_kw.T[:, :, None],
         adder=decision.solution.peak_adder_per_kwh,
     ).of(changes[:, None, :])[:, 0, :]
+    values = value_function(problem, import_adder_per_kwh=decision.solution.peak_adder_per_kwh)
     later = np.array([
-        np.interp(row, decision.values.energies_kwh, decision.values.cost[step + 1]) for step, row in enumerate(before[:, None] + changes)
+        np.interp(row, values.energies_kwh, values.cost[step + 1]) for step, row in enumerate(before[:, None] + changes)
     ])  # fmt: skip
     total = np.where(possible, cost + later, np.inf)
     extra: Array = total[:, :-1] - total[:, -1:]

@@ -6,10 +6,10 @@ from datetime import datetime
 import numpy as np
 
 from services.optimizer.planning.account import plan_cost
-from services.optimizer.planning.engine import TIME_LIMIT_SECONDS, Decision, by_rule, decide, grid_charge_kw, grid_discharge_kw
+from services.optimizer.planning.engine import TIME_LIMIT_SECONDS, Decision, by_rule, decide, guides
 from services.optimizer.planning.explain import actions, reasons
 from services.optimizer.planning.problem import Problem
-from services.optimizer.planning.value import Scenarios, curve_after
+from services.optimizer.planning.value import Scenarios
 from shared.domain.schedule import PlanCost, PlanStatus, RelaxedConstraint, Schedule, Slot
 
 BREACH_KW = 1e-4
@@ -97,6 +97,7 @@ def _slots(decision: Decision) -> tuple[Slot, ...]:
     problem, flows, hours = decision.problem, decision.solution, decision.problem.grid.step_hours
     words = actions(decision)
     why = reasons(decision, words)
+    told = guides(decision, first=problem.grid.count)
     money = (problem.import_price_per_kwh * flows.import_kw - problem.export_price_per_kwh * flows.export_kw) * hours
     columns = {
         "charge_kw": flows.charge_kw,
@@ -110,15 +111,15 @@ def _slots(decision: Decision) -> tuple[Slot, ...]:
         "import_price_per_kwh": problem.import_price_per_kwh,
         "export_price_per_kwh": problem.export_price_per_kwh,
         "cost": money,
-        "grid_charge_limit_kw": grid_charge_kw(problem, flows),
-        "grid_discharge_limit_kw": grid_discharge_kw(problem, flows),
     }
     rows = {name: (np.round(values, 8) + 0.0).tolist() for name, values in columns.items()}
     return tuple(
         Slot(
             start=problem.grid[step],
             action=words[step],
-            value_curve=curve_after(problem, decision.values, step),
+            value_curve=told[step].value_curve,
+            grid_charge_limit_kw=told[step].grid_charge_limit_kw,
+            grid_discharge_limit_kw=told[step].grid_discharge_limit_kw,
             reason=why[step],
             **{name: values[step] for name, values in rows.items()},
         )

@@ -42,7 +42,7 @@ class Expected:
     """A problem with what it was made of."""
 
     problem: Problem
-    scenarios: Scenarios | None
+    scenarios: Scenarios
     degraded: tuple[str, ...]
     forecast_ids: tuple[str, ...]
 
