@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from shared.runtime.worker import Parts
 
 HOME_SITE_ID = "home"
+YEARS = range(1950, 2101)
+MOST_DAYS = 3660.0
 
 
 def build(resources: Resources, config: GatewayConfiguration) -> "GatewayService":
@@ -148,10 +150,14 @@ def _configuration(options: argparse.Namespace) -> GatewayConfiguration:
 
 
 def _moment(text: str, option: str) -> datetime:
+    """A day of UTC or an instant with its offset. Raises `UsageError` outside the years that the sun's formula is good for."""
     try:
-        return datetime.combine(date.fromisoformat(text), time(0), tzinfo=UTC)
+        moment = datetime.combine(date.fromisoformat(text), time(0), tzinfo=UTC)
     except ValueError:
-        return parse_instant(text, option)
+        moment = parse_instant(text, option)
+    if moment.year not in YEARS:
+        raise UsageError(f"{option} is {text}: its year must be from {YEARS.start} to {YEARS.stop - 1}")
+    return moment
 
 
 def _printer(config: GatewayConfiguration) -> "Callable[[pd.DataFrame], None]":
@@ -199,7 +205,14 @@ def _add_customer_arguments(parser: argparse.ArgumentParser) -> argparse._Mutual
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     modes = _add_customer_arguments(parser)
-    modes.add_argument("--days", type=positive(float), metavar="N", help="store the last N days, where the edge store lacks them")
+    modes.add_argument("--days", type=_days_of_history, metavar="N", help="store the last N days, where the edge store lacks them")
+
+
+def _days_of_history(text: str) -> float:
+    days = positive(float)(text)
+    if days > MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text} must be at most {MOST_DAYS:g}")
+    return days
 
 
 def _whole_seconds(text: str) -> int:

@@ -116,7 +116,8 @@ def test_history_goes_to_the_configured_file_when_no_other_is_named(tmp_path: Pa
         (["--historical", "--start", "yesterday", "--end", "2024-03-02", "--output", "x.csv"], "--start is 'yesterday'"),
         (["--historical", "--start", "2024-03-01T00:00:00", "--end", "2024-03-02", "--output", "x.csv"], "has no offset"),
         (["--historical", "--start", "2024-03-01", "--end", "2024-03-02", "--output", "x.xlsx"], ".jsonl, .csv or .parquet"),
-        (["--historical", "--start", "2024-03-01", "--end", "2024-03-02", "--output", "/no/such/x.csv"], "cannot be written"),
+        (["--historical", "--start", "2024-03-01", "--end", "2024-03-02", "--output", "/no/such/x.csv"], "/no/such/x.csv"),
+        (["--historical", "--start", "0001-01-01", "--end", "2024-03-02", "--output", "x.csv"], "from 1950 to 2100"),
         (["--once", "--output", "x.csv"], "belong to --historical"),
         (["--once", "--config", "missing.json"], "--generate-config"),
         (["--generate-config"], "needs --config"),
@@ -139,6 +140,14 @@ def test_wrong_options_end_with_status_2(options: list[str], capsys: pytest.Capt
         cli(options)
     assert end.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "x", "nan", "1e9"])
+def test_an_impossible_number_of_days_is_refused(days: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as end:
+        script(SIMULATE, ["--days", days])
+    assert end.value.code == 2
+    assert "--days" in capsys.readouterr().err
 
 
 def test_a_failed_history_leaves_an_older_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
