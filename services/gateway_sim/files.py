@@ -8,6 +8,7 @@ import pandas as pd
 
 from shared.domain.reading import FIELDS, nested_from_flat
 from shared.runtime.cli import UsageError
+from shared.runtime.files import whole_or_none
 
 DECIMALS = 4
 """A tenth of a watt: what is shown. Stores keep what was computed."""
@@ -63,15 +64,8 @@ def reading_file(path: Path) -> Iterator[Write]:
     kinds = {".jsonl": _jsonl_file, ".csv": _csv_file, ".parquet": _parquet_file}
     if path.suffix not in kinds:
         raise UsageError(f"--output is {str(path)!r}: its name must end in .jsonl, .csv or .parquet")
-    part = path.with_name(path.name + ".part")
-    try:
-        with kinds[path.suffix](part) as write:
-            yield write
-        part.replace(path)
-    except OSError as problem:
-        raise UsageError(f"{str(path)!r} cannot be written ({problem.strerror}); choose another place with --output") from problem
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_or_none(path) as part, kinds[path.suffix](part) as write:
+        yield write
 
 
 @contextmanager
