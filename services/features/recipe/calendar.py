@@ -6,16 +6,15 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.domain.time import TimeGrid, local_clock, zone
+from shared.domain.time import LocalClock
 
 Values = NDArray[np.float64]
 
 DAYS_A_YEAR = 365.2425
 
 
-def calendar_features(grid: TimeGrid, *, timezone: str, holidays: frozenset[date] = frozenset()) -> Mapping[str, Values]:
+def calendar_features(clock: LocalClock, *, holidays: frozenset[date] = frozenset()) -> Mapping[str, Values]:
     """Wall clock and calendar at the start of each step, by feature name, each of shape (steps,)."""
-    clock = local_clock(grid.starts(), zone(timezone))
     of_day = clock.hour / 24.0 * 2.0 * np.pi
     of_year = (clock.day_of_year - 1 + clock.hour / 24.0) / DAYS_A_YEAR * 2.0 * np.pi
     return {

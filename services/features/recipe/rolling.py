@@ -9,7 +9,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.domain.time import LocalClock, TimeGrid, local_clock, zone
+from shared.domain.time import LocalClock
 
 Values = NDArray[np.float64]
 Table = NDArray[np.float64]
@@ -19,15 +19,14 @@ ENVELOPE_DAYS = range(3, 17)
 ENVELOPE_QUANTILE = 0.95
 
 
-def same_time_of_day(values: Values, grid: TimeGrid, *, timezone: str, days_back: range) -> Table:
+def same_time_of_day(values: Values, clock: LocalClock, *, step: timedelta, days_back: range) -> Table:
     """The values at the same wall clock so many local days back, shape (steps, days); day 0 is the step itself.
 
     Where a wall clock came twice on a day of 25 hours its earlier days' neighbours see the mean; where it never came, NaN.
     """
-    clock = local_clock(grid.starts(), zone(timezone))
-    day, slot = _place(clock, grid.step)
-    by_day = _by_day(values, day, slot, grid.step)
-    table = np.full((grid.count, len(days_back)), np.nan)
+    day, slot = _place(clock, step)
+    by_day = _by_day(values, day, slot, step)
+    table = np.full((len(values), len(days_back)), np.nan)
     for column, back in enumerate(days_back):
         earlier = day - back
         if back == 0:

@@ -19,7 +19,7 @@ from services.features.recipe.price import prices_on
 from services.features.recipe.sun import sun_over
 from shared.domain.site import Site
 from shared.domain.tariff import Tariff
-from shared.domain.time import Interval, TimeGrid, ceil_to
+from shared.domain.time import Interval, LocalClock, TimeGrid, ceil_to, local_clock, zone
 
 Values = NDArray[np.float64]
 
@@ -73,6 +73,7 @@ def build_table(
     grid = TimeGrid(start=start, step=step, count=(wanted.end - start) // step)
     readings = readings[readings["timestamp"] < as_of]
     ended = np.arange(grid.count) < (as_of - grid.start) // step
+    clock = local_clock(grid.starts(), zone(site.timezone))
     sun = sun_over(grid, site)
     money = prices_on(grid, tariff=tariff, series=prices, holidays=holidays, as_of=as_of)
     measured = {name: on_grid(readings, column, grid) for name, column in MEASURED.items()}
@@ -86,14 +87,14 @@ def build_table(
         "battery_power_kw": np.where(ended, measured["battery_power_kw"].values, np.nan),
         "ev_kw": np.where(ended, measured["ev_kw"].values, np.nan),
         "quality": np.where(ended, share, np.nan),
-        **calendar_features(grid, timezone=site.timezone, holidays=holidays),
+        **calendar_features(clock, holidays=holidays),
         "sun_elevation_deg": sun.elevation_deg,
         "clear_sky_kw": clear_sky,
         "price_per_kwh": money.series_per_kwh,
         "export_price_per_kwh": money.export_per_kwh,
         "price_known_ahead_hours": money.known_ahead_hours,
     }
-    usual = _usual(load, solar, money.series_per_kwh, grid, timezone=site.timezone, window_days=window_days, ended=ended)
+    usual = _usual(load, solar, money.series_per_kwh, clock, step=step, window_days=window_days, ended=ended)
     columns |= usual | _clearness(solar, clear_sky, site, step, ended)
     return _frame(columns, grid, rows=slice(grid.count - wanted.count, grid.count), window_days=window_days)
 
@@ -114,14 +115,14 @@ def _cleaned(
 
 
 def _usual(
-    load: Values, solar: Values, price: Values, grid: TimeGrid, *, timezone: str, window_days: int, ended: NDArray[np.bool_]
+    load: Values, solar: Values, price: Values, clock: LocalClock, *, step: timedelta, window_days: int, ended: NDArray[np.bool_]
 ) -> dict[str, Values]:
     """What was usual at the time of day and lately; measured ones are NaN where the step is not over."""
 
     def at_this_time(values: Values, days: range) -> Values:
-        return rolling.same_time_of_day(values, grid, timezone=timezone, days_back=days)
+        return rolling.same_time_of_day(values, clock, step=step, days_back=days)
 
-    window, step, days = range(window_days), grid.step, f"{window_days}d"
+    window, days = range(window_days), f"{window_days}d"
     loads = at_this_time(load, window)
     measured = {
         f"load_mean_{days}_hour_kw": rolling.mean(loads),

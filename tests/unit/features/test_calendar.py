@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from services.features.recipe.calendar import calendar_features
-from shared.domain.time import TimeGrid, local_day
+from shared.domain.time import LocalClock, TimeGrid, local_clock, local_day
 
-BERLIN = ZoneInfo("Europe/Berlin")
 QUARTER = timedelta(minutes=15)
+
+
+def clock(grid: TimeGrid, zone: str) -> LocalClock:
+    return local_clock(grid.starts(), ZoneInfo(zone))
 
 
 @pytest.mark.parametrize(
@@ -25,7 +28,7 @@ QUARTER = timedelta(minutes=15)
 )
 def test_wall_clock_is_right_on_days_of_any_length(zone: str, day: date, quarters: int):
     grid = TimeGrid.over(local_day(day, ZoneInfo(zone)), QUARTER)
-    features = calendar_features(grid, timezone=zone)
+    features = calendar_features(clock(grid, zone))
     assert grid.count == quarters
     local = [grid[index].astimezone(ZoneInfo(zone)) for index in range(grid.count)]
     assert features["minute_of_day"].tolist() == [moment.hour * 60 + moment.minute for moment in local]
@@ -35,7 +38,7 @@ def test_wall_clock_is_right_on_days_of_any_length(zone: str, day: date, quarter
 
 def test_time_of_day_and_year_are_circles():
     grid = TimeGrid(start=datetime(2023, 12, 31, tzinfo=UTC), step=timedelta(hours=1), count=48)
-    features = calendar_features(grid, timezone="UTC")
+    features = calendar_features(clock(grid, "UTC"))
     for name in ("hour", "year"):
         np.testing.assert_allclose(features[f"{name}_sin"] ** 2 + features[f"{name}_cos"] ** 2, 1.0)
         assert np.abs(np.diff(features[f"{name}_cos"])).max() < 0.27, "midnight and new year are no jumps"
@@ -44,7 +47,7 @@ def test_time_of_day_and_year_are_circles():
 
 def test_weekends_and_holidays_are_local_days():
     grid = TimeGrid(start=datetime(2024, 12, 24, 22, tzinfo=UTC), step=timedelta(hours=1), count=27)
-    features = calendar_features(grid, timezone="Europe/Berlin", holidays=frozenset({date(2024, 12, 25)}))
+    features = calendar_features(clock(grid, "Europe/Berlin"), holidays=frozenset({date(2024, 12, 25)}))
     assert np.flatnonzero(features["is_holiday"]).tolist() == list(range(1, 25))
     friday = TimeGrid(start=datetime(2024, 6, 14, 21, tzinfo=UTC), step=timedelta(hours=1), count=3)
-    assert calendar_features(friday, timezone="Europe/Berlin")["is_weekend"].tolist() == [0.0, 1.0, 1.0]
+    assert calendar_features(clock(friday, "Europe/Berlin"))["is_weekend"].tolist() == [0.0, 1.0, 1.0]

@@ -17,8 +17,9 @@ MAYBE = st.one_of(st.floats(-100, 100), st.just(np.nan))
 
 def test_the_same_wall_clock_is_compared_across_a_change_of_the_offset():
     grid = TimeGrid(start=datetime(2024, 3, 25, 23, tzinfo=UTC), step=HOUR, count=24 * 9)
-    hour = local_clock(grid.starts(), zone("Europe/Berlin")).hour
-    table = rolling.same_time_of_day(hour, grid, timezone="Europe/Berlin", days_back=range(7))
+    clock = local_clock(grid.starts(), zone("Europe/Berlin"))
+    hour = clock.hour
+    table = rolling.same_time_of_day(hour, clock, step=HOUR, days_back=range(7))
     for column in range(7):
         known = np.isfinite(table[:, column])
         np.testing.assert_array_equal(table[known, column], hour[known])
@@ -29,7 +30,8 @@ def test_the_same_wall_clock_is_compared_across_a_change_of_the_offset():
 def test_an_hour_that_came_twice_is_seen_as_its_mean_later_and_as_itself_then():
     grid = TimeGrid(start=datetime(2024, 10, 26, 22, tzinfo=UTC), step=HOUR, count=49)
     values = np.arange(grid.count, dtype=np.float64)
-    table = rolling.same_time_of_day(values, grid, timezone="Europe/Berlin", days_back=range(2))
+    clock = local_clock(grid.starts(), zone("Europe/Berlin"))
+    table = rolling.same_time_of_day(values, clock, step=HOUR, days_back=range(2))
     assert table[2, 0] == 2.0
     assert table[3, 0] == 3.0
     assert table[27, 1] == 2.5

@@ -1,0 +1,64 @@
+"""Messages in, messages out."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.features.handlers import parts
+from shared.contracts import topology
+from shared.contracts.events import FeaturesTableBuilt, ModelTrainingRequested, SyncWindowCompleted
+from shared.domain.site import Site
+from shared.ports.errors import RejectedMessageError
+from tests.factories import a_site, readings
+from tests.unit.features.conftest import World
+
+START = datetime(2024, 6, 1, tzinfo=UTC)
+NOW = START + timedelta(days=3)
+HOUR = timedelta(hours=1)
+
+
+class EndOfData:
+    """A clock that stands where the data end."""
+
+    def now(self) -> datetime:
+        return NOW + timedelta(days=1000)
+
+    def now_at(self, _site: Site) -> datetime:
+        return NOW
+
+
+def completed(site_id: str = "home") -> SyncWindowCompleted:
+    return SyncWindowCompleted(site_id=site_id, start=START, end=NOW, accepted=72, rejected=0)
+
+
+def settle(world: World) -> None:
+    world.cloud.sites.put(a_site(resolution=HOUR))
+    world.cloud.readings.upsert(readings(start=START, hours=72, step=HOUR), stored_at=NOW)
+
+
+def test_a_completed_window_refreshes_its_site_at_the_sites_own_time(world: World):
+    settle(world)
+    (subscription,) = parts(world.service(), clock=EndOfData(), interval=HOUR).subscriptions
+    assert subscription.queue is topology.FEATURES_BUILD
+    (event,) = subscription.handle(completed())
+    assert isinstance(event, FeaturesTableBuilt)
+    assert (event.site_id, event.start, event.end, event.rows) == ("home", START, NOW + timedelta(hours=49), 72 + 49)
+    assert event.catalog_version.startswith("7d-")
+
+
+def test_a_message_of_another_kind_or_of_an_unknown_site_is_rejected(world: World):
+    (subscription,) = parts(world.service(), clock=EndOfData(), interval=HOUR).subscriptions
+    with pytest.raises(RejectedMessageError, match="does not belong"):
+        subscription.handle(ModelTrainingRequested(site_id="home"))
+    with pytest.raises(RejectedMessageError, match="not in the cloud store"):
+        subscription.handle(completed("nobody"))
+
+
+def test_a_worker_for_one_site_leaves_the_others_alone(world: World):
+    settle(world)
+    handlers = parts(world.service(), clock=EndOfData(), interval=HOUR, site_id="home")
+    world.cloud.sites.put(a_site("other"))
+    assert handlers.subscriptions[0].handle(completed("other")) == []
+    (event,) = handlers.timers[0].step()
+    assert isinstance(event, FeaturesTableBuilt)
+    assert event.site_id == "home"
