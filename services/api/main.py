@@ -80,32 +80,33 @@ def server(app: FastAPI, place: socket.socket, *, ready: Callable[[], None] = la
 
     async def serve(stop: asyncio.Event) -> None:
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3, server_header=False)
-        running = _Server(config)
+        running = _Server(config, ready)
         serving = asyncio.ensure_future(running.serve(sockets=[place]))
         stopping = asyncio.ensure_future(stop.wait())
-        announced = asyncio.ensure_future(_announce(running, ready))
         await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
         app.state.context.announcements.close()
         running.should_exit = True
         await serving
-        for task in (stopping, announced):
-            task.cancel()
+        stopping.cancel()
 
     return serve
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to the process."""
+    """Tells when it takes requests, and leaves the signals to the process."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-async def _announce(running: uvicorn.Server, ready: Callable[[], None]) -> None:
-    while not running.started:
-        await asyncio.sleep(0.02)
-    ready()
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -34,6 +34,8 @@ SITE: Json = {
     "live": True,
 }
 
+PATCHED_SITE: Json = SITE | {"battery": SITE["battery"] | {"min_soc": 20.0}}
+
 TARIFF: Json = {
     "currency": "EUR",
     "timezone": "Europe/Berlin",

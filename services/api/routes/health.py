@@ -10,7 +10,9 @@ from shared.ports.errors import SupplierError
 router = APIRouter(prefix="/health", tags=["health"], route_class=StrictRoute)
 
 
-@router.get("/live", operation_id="get_health_live", summary="Is the process alive?", responses=answers({"status": "ok"}, 421, 422, 500))
+@router.get(
+    "/live", operation_id="get_health_live", summary="Is the process alive?", responses=answers({"status": "ok"}, 421, 422, 500)
+)  # fmt: skip
 async def get_health_live() -> LiveDocument:
     """Answers as long as the process does. Restart it when this fails."""
     return LiveDocument()
@@ -19,7 +21,7 @@ async def get_health_live() -> LiveDocument:
 @router.get(
     "/ready", operation_id="get_health_ready", summary="Can the process do its work?",
     responses=answers({"status": "ready", "problems": {}}, 422, *EVERYWHERE,
-                      extra={503: {"model": ReadyDocument, "description": "Something that it needs does not work; `problems` tells what."}}),
+                      extra={503: {"model": ReadyDocument, "description": "Something does not work; `problems` tells what."}}),
 )  # fmt: skip
 def get_health_ready(needs: Needs, response: Response) -> ReadyDocument:
     """Send traffic here only while this is 200."""

@@ -13,6 +13,7 @@ from services.api.service import ConflictError, MissingError
 from shared.contracts.base import Wire
 from shared.domain.errors import InvalidValueError
 from shared.ports.errors import NotFoundError, SupplierError
+from shared.runtime.logging import logger
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -67,7 +68,7 @@ TITLES = {
 _BY_STATUS = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 
 
-class ProblemException(HTTPException):  # noqa: N818 - the error type on the wire is named Problem
+class ProblemException(HTTPException):
     """Raised by routes and turned into a problem."""
 
     def __init__(
@@ -136,16 +137,23 @@ def translate(found: Exception) -> ProblemException:
         case HTTPException():
             code = _BY_STATUS.get(found.status_code, f"http_{found.status_code}")
             return ProblemException(found.status_code, code, _DETAILS.get(code, str(found.detail)), headers=found.headers)
+        case _:
+            return _of_ours(found)
+
+
+def _of_ours(found: Exception) -> ProblemException:
+    match found:
         case MissingError():
             return ProblemException(404, found.code, str(found))
+        case NotFoundError():
+            return ProblemException(404, "not_found", str(found))
         case ConflictError():
             return ProblemException(409, found.code, str(found))
         case InvalidValueError():
             errors = [ProblemError(pointer=f"/{found.name}", detail=found.remedy)]
             return ProblemException(422, "invalid_request", str(found), errors=errors)
-        case NotFoundError():
-            return ProblemException(404, "not_found", str(found))
         case _:
+            logger("api").warning("a store failed", error=str(found))
             return ProblemException(503, "store_unavailable", "A store does not answer; try again.", headers={"Retry-After": "5"})
 
 

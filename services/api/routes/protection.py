@@ -53,7 +53,8 @@ class Guard:
             try:
                 await self._app(scope, receive, exchange.send)
             except Exception:  # the edge of the process: a bug is logged here and never shown
-                logger("api").exception("request failed by a bug", method=scope["method"], path=scope["path"])
+                log = logger("api")
+                log.exception("request failed by a bug", method=scope["method"], path=scope["path"])
                 if not exchange.started:
                     await exchange.problem(500, "internal_error", "This is our mistake; its trace_id is in the log.")
 

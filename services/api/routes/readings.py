@@ -108,6 +108,7 @@ async def add_readings(needs: Needs, site_id: SiteId, recorded: Annotated[Record
 
 @router.get("", operation_id="list_readings", summary="Page through readings", responses=answers(examples.READING_LIST, 404, *READS))
 def list_readings(
+    *,
     needs: Needs,
     site_id: SiteId,
     start: Annotated[QueryInstant | None, Query(description="first moment; default: a day before the site's now")] = None,
@@ -137,6 +138,7 @@ def get_latest_readings(needs: Needs, site_id: SiteId) -> ReadingList:
     responses=answers(examples.SERIES, 404, *READS),
 )  # fmt: skip
 def get_reading_series(
+    *,
     needs: Needs,
     site_id: SiteId,
     start: Annotated[QueryInstant | None, Query(description="first moment; default: a day before the site's now")] = None,

@@ -68,7 +68,7 @@ def list_schedules(
 @router.post(
     "/sites/{site_id}/schedules", operation_id="plan_now", summary="Plan now", response_model=ScheduleDocument,
     responses=answers(examples.SCHEDULE, 403, 404, 409, *READS, description="The new schedule.",
-                      extra={202: {"model": PlanningAccepted, "description": "Planning takes longer; fetch `Location` after `Retry-After` seconds."}}),
+                      extra={202: {"model": PlanningAccepted, "description": "Not yet: fetch `Location` after `Retry-After` s."}}),
 )  # fmt: skip
 async def plan_now(needs: Needs, site_id: SiteId, request: Request) -> ScheduleDocument | Response:
     """Use it after you changed the battery, the tariff or the reserve. Plans are also made by themselves with every new forecast.

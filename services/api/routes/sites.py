@@ -69,7 +69,7 @@ def put_site(
 
 @router.patch(
     "/{site_id}", operation_id="patch_site", summary="Change some fields of a site",
-    responses=answers(examples.SITE | {"battery": examples.SITE["battery"] | {"min_soc": 20.0}}, 404, *WRITES, description="The whole site as it is now."),
+    responses=answers(examples.PATCHED_SITE, 404, *WRITES, description="The whole site as it is now."),
 )  # fmt: skip
 def patch_site(
     needs: Needs, site_id: SiteId, patch: Annotated[SitePatch, Body(openapi_examples=examples.named({"battery": {"min_soc": 20.0}}))]
