@@ -1,6 +1,5 @@
 """Forecasts as they would have been issued in the past: each by a model refitted at most weekly on what was known by then."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +9,10 @@ from services.forecaster.model.answer import Forecaster, answer
 from services.forecaster.model.fallback import PREFIX, Fallback, fallback, missing_reasons
 from services.forecaster.model.metrics import skill
 from services.forecaster.model.quantile import MODEL_NAME
-from services.forecaster.model.scores import MODEL, outcomes
+from services.forecaster.model.scores import MODEL, Outcomes, outcomes
 from services.forecaster.model.series import Indices, Series
 from services.forecaster.model.split import ISSUE_EVERY_HOURS, Fold
-from services.forecaster.model.training import Fitted, Progress, Tested, fit_all, test_fold, tuned
+from services.forecaster.model.training import Fitted, Progress, Tested, fit_all, forecast_fold, tuned
 
 WARM_UP_FOLDS = 2
 """Refits before the first issue, whose forecasts choose and calibrate the first model that serves."""
@@ -50,15 +49,16 @@ def hindcast(series: Series, issues: Indices, *, rating_kw: float | None, refit_
     tested: list[Tested] = []
     served = []
     for (until, own), fitted in zip(plan, fits, strict=True):
-        if fitted is None:
+        ready = tuned(series, fitted, tested, until=until) if fitted else None
+        proof = outcomes(tested, known=int(series.known_at(np.array([until]))[0])) if tested else None
+        if ready is None or proof is None:  # an untested model proves itself first
             served += [_serve_plainly(series, day, until=at, rating_kw=rating_kw) for at, day in _days(own, series.per_day)]
-            continue
-        ready = tuned(series, fitted, tested, until=until)
-        if len(own):
-            served.append(_serve(series, own, ready, tested, until=until))
-        every = series.per_day * ISSUE_EVERY_HOURS // 24
-        rehearsal = Fold(until=until, issues=np.arange(until, min(until + length, series.count), every))
-        tested.append(test_fold(series, rehearsal, ready))
+        elif len(own):
+            served.append(_serve(series, own, ready, proof, until=until))
+        if ready is not None:
+            every = series.per_day * ISSUE_EVERY_HOURS // 24
+            rehearsal = Fold(until=until, issues=np.arange(until, min(until + length, series.count), every))
+            tested.append(forecast_fold(series, rehearsal, ready))
     return served
 
 
@@ -75,29 +75,25 @@ def _serve_plainly(series: Series, issues: Indices, *, until: int, rating_kw: fl
         quantiles=answer(series, plain, issues=issues),
         model_name=f"{PREFIX}:{plain.name}",
         skill=None,
-        reasons=plain.reasons or ("too little history for a model",),
+        reasons=plain.reasons or ("no model had proved itself by then",),
     )
 
 
-def _serve(series: Series, issues: Indices, ready: Fitted, tested: Sequence[Tested], *, until: int) -> Served:
-    known = int(series.known_at(np.array([until]))[0])
-    forecaster, name, gain = _chosen(ready, tested, known)
+def _serve(series: Series, issues: Indices, ready: Fitted, proof: Outcomes, *, until: int) -> Served:
+    forecaster, name, gain = _chosen(ready, proof)
     return Served(
         until=until,
         issues=issues,
         quantiles=answer(series, forecaster, issues=issues),
         model_name=name,
         skill=gain,
-        reasons=missing_reasons(series, known),
+        reasons=missing_reasons(series, int(series.known_at(np.array([until]))[0])),
     )
 
 
-def _chosen(ready: Fitted, tested: Sequence[Tested], known: int) -> tuple[Forecaster, str, float | None]:
-    """The model where it had beaten every baseline by then; else the best baseline. Untested, the mixture serves as it is."""
-    past = outcomes(tested, known=known)
-    if past is None:
-        return ready.model, MODEL_NAME, None
-    losses = past.losses()
+def _chosen(ready: Fitted, proof: Outcomes) -> tuple[Forecaster, str, float | None]:
+    """The model where it had beaten every baseline by then; else the best baseline."""
+    losses = proof.losses()
     loss = losses.pop(MODEL)
     best = min(losses, key=lambda name: losses[name])
     if loss < losses[best]:

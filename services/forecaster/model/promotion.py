@@ -12,8 +12,8 @@ from services.forecaster.model.metrics import pinball, skill
 from services.forecaster.model.quantile import QuantileModel
 from services.forecaster.model.scores import MODEL, WHOLE, Outcomes, Score, outcomes
 from services.forecaster.model.series import Series
-from services.forecaster.model.split import ISSUE_EVERY_HOURS, REFIT_DAYS, Fold, rolling_folds, test_days
-from services.forecaster.model.training import Progress, fit_all, history_days, test_folds, tuned
+from services.forecaster.model.split import ISSUE_EVERY_HOURS, REFIT_DAYS, Fold, days_of_test, rolling_folds
+from services.forecaster.model.training import Progress, fit_all, forecast_folds, history_days, tuned
 from shared.domain.forecast import QUANTILE_LEVELS
 
 FITS_AT_MOST = 6
@@ -65,7 +65,7 @@ def train(
     series: Series, *, now: int, rating_kw: float | None, test_share: float, seed: int, champion: Champion | None, on_fit: Progress
 ) -> Training:
     """Train on what was known at step `now`; the last `test_share` of the days are the test."""
-    days = test_days(history_days(series, now), test_share)
+    days = days_of_test(history_days(series, now), test_share)
     if days == 0:
         return _no_model(f"too little history for a model: {history_days(series, now):.1f} days of at least 9")
     first = now - days * series.per_day
@@ -74,7 +74,7 @@ def train(
     *fits, final = fit_all(series, [*(fold.until for fold in folds), now], rating_kw=rating_kw, seed=seed, on_fit=on_fit)
     if final is None:
         return _no_model("what was measured is too little or always the same: nothing to learn")
-    tested = test_folds(series, folds, fits)
+    tested = forecast_folds(series, folds, fits)
     judged = [fold for fold in tested if len(fold.pairs) and int(fold.pairs.issue[0]) >= first]
     scored = outcomes(judged, known=int(series.known_at(np.array([now]))[0]))
     if scored is None:

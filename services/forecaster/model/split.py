@@ -45,7 +45,7 @@ class Pairs:
         return (self.step - self.issue) / series.per_hour
 
 
-def test_days(history_days: float, test_share: float) -> int:
+def days_of_test(history_days: float, test_share: float) -> int:
     """Days at the end of a history that are kept for testing; 0 where the history is too short for a model."""
     wanted = int(np.clip(round(history_days * test_share), LEAST_TEST_DAYS, MOST_TEST_DAYS))
     return wanted if history_days - wanted >= LEAST_TRAINING_DAYS else 0

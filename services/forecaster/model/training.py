@@ -85,12 +85,12 @@ def fit_at(series: Series, *, until: int, rating_kw: float | None, seed: int) ->
     return Fitted(model=model, bands=bands)
 
 
-def test_folds(series: Series, folds: Sequence[Fold], fits: Sequence[Fitted | None]) -> list[Tested]:
+def forecast_folds(series: Series, folds: Sequence[Fold], fits: Sequence[Fitted | None]) -> list[Tested]:
     """Each fold's forecasts, calibrated by what earlier folds had shown by then. Folds without a fit are left out."""
     tested: list[Tested] = []
     for fold, fitted in zip(folds, fits, strict=True):
         if fitted is not None:
-            tested.append(test_fold(series, fold, tuned(series, fitted, tested, until=fold.until)))
+            tested.append(forecast_fold(series, fold, tuned(series, fitted, tested, until=fold.until)))
     return tested
 
 
@@ -106,7 +106,7 @@ def fit_all(series: Series, moments: Sequence[int], *, rating_kw: float | None, 
         return list(pool.map(fit_one, moments))
 
 
-def test_fold(series: Series, fold: Fold, fitted: Fitted) -> Tested:
+def forecast_fold(series: Series, fold: Fold, fitted: Fitted) -> Tested:
     rows = pairs(series, fold.issues)
     table = design(series, known=rows.known, step=rows.step)
     hour, dark = local_hours(series)[rows.step], dark_steps(series)[rows.step]

@@ -1,0 +1,87 @@
+from datetime import datetime, timedelta
+
+import pytest
+
+from services.forecaster import handlers
+from shared.contracts.events import (
+    FeaturesTableBuilt,
+    ForecastRunPublished,
+    ModelTrainingCompleted,
+    ModelTrainingRequested,
+    ScheduleRunRequested,
+)
+from shared.contracts.topology import FORECASTER_RUN, FORECASTER_TRAIN
+from shared.domain.forecast import Target
+from shared.domain.site import Site
+from shared.ports.errors import RejectedMessageError
+from tests.unit.forecaster.test_service import NOW, TABLE, Home
+
+
+class StandingClock:
+    """A clock at one moment, for every site."""
+
+    def now(self) -> datetime:
+        return NOW
+
+    def now_at(self, _site: Site) -> datetime:
+        return NOW
+
+
+@pytest.fixture
+def home(tmp_path):
+    home = Home(tmp_path)
+    yield home
+    home.cloud.close()
+
+
+@pytest.fixture
+def parts(home):
+    return handlers.parts(home.service, clock=StandingClock(), test_share=0.25)
+
+
+def handle(parts, queue, event):
+    return next(each for each in parts.subscriptions if each.queue is queue).handle(event)
+
+
+def built(site_id="home"):
+    return FeaturesTableBuilt(site_id=site_id, start=NOW - timedelta(days=1), end=NOW, rows=len(TABLE), catalog_version="one")
+
+
+def test_new_features_are_forecast_once_an_hour(parts):
+    (event,) = handle(parts, FORECASTER_RUN, built())
+    assert isinstance(event, ForecastRunPublished)
+    assert event.targets == [Target.LOAD, Target.SOLAR, Target.PRICE]
+    assert handle(parts, FORECASTER_RUN, built()) == []
+
+
+def test_a_requested_training_tells_of_each_target_and_its_promotion_brings_a_forecast(parts):
+    completed = handle(parts, FORECASTER_TRAIN, ModelTrainingRequested(site_id="home"))
+    assert [event.target for event in completed] == [Target.LOAD, Target.SOLAR, Target.PRICE]
+    promoted = [event for event in completed if event.promoted]
+    assert promoted
+    assert len(handle(parts, FORECASTER_RUN, promoted[0])) == 1
+    # the same run used every new model: the other targets need no second one
+    assert handle(parts, FORECASTER_RUN, promoted[-1]) == []
+
+
+def test_a_model_that_was_not_promoted_brings_no_forecast(parts):
+    event = ModelTrainingCompleted(
+        site_id="home", target=Target.LOAD, model_name="quantile_trees", model_version="v", promoted=False, skill=None
+    )
+    assert handle(parts, FORECASTER_RUN, event) == []
+
+
+@pytest.mark.parametrize("queue", [FORECASTER_RUN, FORECASTER_TRAIN])
+def test_messages_that_can_never_be_handled_are_refused(parts, queue):
+    with pytest.raises(RejectedMessageError, match="does not belong"):
+        handle(parts, queue, ScheduleRunRequested(site_id="home"))
+    with pytest.raises(RejectedMessageError, match="'cottage'"):
+        handle(parts, queue, built("cottage") if queue is FORECASTER_RUN else ModelTrainingRequested(site_id="cottage"))
+
+
+def test_sweeps_forecast_hourly_at_once_and_train_daily_later(parts):
+    forecast, train = parts.timers
+    assert (forecast.every, forecast.at_once) == (timedelta(hours=1), True)
+    assert (train.every, train.at_once) == (timedelta(days=1), False)
+    assert len(forecast.step()) == 1
+    assert forecast.step() == []

@@ -1,0 +1,58 @@
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from services.forecaster.model.series import series_from_table
+from shared.domain.forecast import Target
+from shared.domain.time import instant64
+from tests.unit.forecaster.tables import a_catalog, a_series, a_table
+
+
+def test_measured_values_are_known_up_to_the_issue_without_its_trailing_gap():
+    table = a_table()
+    table.loc[200:203, "load_kw"] = np.nan
+    series = a_series(table=table)
+    assert series.known_at(np.array([100, 200, 204, 205])).tolist() == [100, 200, 200, 205]
+
+
+def test_prices_are_known_from_their_publication():
+    series = a_series(Target.PRICE)
+    # local midnight is 22:00 UTC; tomorrow's prices are out at 13:00 local, 11:00 UTC
+    assert series.known_at(np.array([240 + 10, 240 + 11])).tolist() == [240 + 22, 240 + 46]
+
+
+def test_prices_without_a_moment_of_publication_follow_the_day_ahead_rule():
+    table = a_table().drop(columns="price_known_ahead_hours")
+    series = a_series(Target.PRICE, table=table)
+    assert series.known_at(np.array([240 + 11, 240 + 12])).tolist() == [240 + 22, 240 + 46]
+
+
+def test_a_price_published_late_is_known_once_its_step_is_over():
+    table = a_table()
+    table["price_known_ahead_hours"] = -5000.0
+    series = a_series(Target.PRICE, table=table)
+    assert series.known_at(np.array([300])).tolist() == [300]
+
+
+def test_now_every_price_in_the_table_is_published():
+    series = a_series(Target.PRICE)
+    assert series.known_live(40 * 24) == 40 * 24 + 12
+
+
+def test_local_time_is_followed_across_a_change_of_the_clocks():
+    start = datetime(2024, 3, 29, tzinfo=UTC)
+    series = a_series(table=a_table(start=start, days=5))
+    shifts = np.unique(series.local_shift[: 49 + 24])
+    assert shifts.tolist() == [1, 2]
+    assert series.steps_of_day()[0] == 1
+    assert series.steps_of_day()[72] == 2
+
+
+def test_what_the_table_does_not_reach_is_missing():
+    table = a_table(days=2)
+    start = instant64(table["timestamp"].iloc[0].to_pydatetime() - timedelta(days=1))
+    series = series_from_table(table, a_catalog(), Target.LOAD, step=timedelta(hours=1), start=start, end=start + np.timedelta64(10, "D"))
+    assert series.count == 240
+    assert np.isnan(series.values[:24]).all()
+    assert series.values[24] == pytest.approx(table["load_kw"].iloc[0])
