@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from services.api.main import bind, create, server
+from shared.contracts.events import Event
 from shared.runtime.resources import Resources
 
 
@@ -26,6 +27,7 @@ class PageServer:
     def start(self) -> None:
         """Returns when requests are taken."""
         app, _ = create(self._resources)
+        self._announcements = app.state.context.announcements
         place = bind("127.0.0.1", self._port)
         self._port = place.getsockname()[1]
         ready = threading.Event()
@@ -47,6 +49,10 @@ class PageServer:
         self._thread.join(timeout=30)
         assert not self._thread.is_alive(), "the server did not stop"
         self._thread = None
+
+    def announce(self, event: Event) -> None:
+        """As if the bus had brought it."""
+        self._announcements.announce(event, None)
 
     def __enter__(self) -> Self:
         self.start()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
+from shared.contracts.events import SyncWindowCompleted
 from shared.domain.time import floor_to
 from shared.runtime.resources import open_resources
 from shared.runtime.settings import RuntimeSettings, load
@@ -108,7 +109,7 @@ def test_pointing_at_a_step_tells_why(visitor: Visitor, server: PageServer):
 def test_arrow_keys_walk_through_the_plan(visitor: Visitor, server: PageServer):
     page = visitor.open(f"{server.url}?site=home", viewport=WIDTHS["desk"])
     walker = page.locator("#walker")
-    expect(walker).to_have_attribute("aria-valuenow", re.compile(r"\d"))
+    expect(page.locator("#why .reason")).not_to_be_empty()
     walker.focus()
     page.keyboard.press("Home")
     expect(walker).to_have_attribute("aria-valuenow", "0")
@@ -116,6 +117,21 @@ def test_arrow_keys_walk_through_the_plan(visitor: Visitor, server: PageServer):
     page.keyboard.press("ArrowRight")
     expect(walker).to_have_attribute("aria-valuenow", "1")
     expect(page.locator("#why-title")).not_to_have_text(first)
+
+
+def test_a_chosen_step_stays_chosen_when_something_new_arrives(visitor: Visitor, server: PageServer):
+    page = visitor.open(f"{server.url}?site=home", viewport=WIDTHS["desk"])
+    expect(page.locator("#why .reason")).not_to_be_empty()
+    page.locator("#walker").focus()
+    page.keyboard.press("End")
+    last = page.locator("#walker").get_attribute("aria-valuenow")
+    assert last != "0"
+    page.locator("#price-chart .uplot").evaluate("chart => chart.setAttribute('data-old', '')")
+    moment = datetime.now(UTC)
+    server.announce(SyncWindowCompleted(site_id="home", start=moment, end=moment, accepted=1, rejected=0))
+    expect(page.locator("#price-chart .uplot[data-old]")).to_have_count(0)
+    expect(page.locator("#price-chart .uplot")).to_have_count(1)
+    expect(page.locator("#walker")).to_have_attribute("aria-valuenow", last or "")
 
 
 def test_a_tap_tells_why_on_a_phone(visitor: Visitor, server: PageServer):

@@ -71,6 +71,7 @@ function key(label, text, name, kind = "line") {
 }
 
 export function draw({ site, schedule, forecasts, before, series, now }) {
+  const picked = view?.picked && view.site.site_id === site.site_id ? view.chosen.from : null;
   destroy();
   const zone = site.timezone;
   const slots = schedule ? slotsOf(schedule) : [];
@@ -91,7 +92,9 @@ export function draw({ site, schedule, forecasts, before, series, now }) {
     solar: join(expectation(before.solar, forecasts.solar), measuredTable(series, "solar_generation_kw")),
     load: join(expectation(before.load, forecasts.load), measuredTable(series, "total_load_kw")),
   };
-  view = { site, schedule, slots, zone, now, currency, tables, chosen: slots.find((slot) => slot.to > now.getTime()) ?? null };
+  // what a person looks at stays chosen when the page is drawn anew; otherwise the choice follows the clock
+  const kept = slots.find((slot) => slot.from === picked);
+  view = { site, slots, zone, now, currency, tables, picked: Boolean(kept), chosen: kept ?? slots.find((slot) => slot.to > now.getTime()) ?? null };
   const common = { range, now: nowSeconds, zone, chosen: () => view?.chosen, onMove: moved };
   const past = { dash: [2, 3] };
   const make = (name, options) => charts.push(chart(byId(`${name}-chart`), { table: tables[name], ...common, ...options }));
@@ -151,6 +154,7 @@ function moved(u) {
 
 function choose(slot) {
   view.chosen = slot;
+  view.picked = true;
   for (const each of charts) each.redraw(false, false);
   why(slot);
   walker();
