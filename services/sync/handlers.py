@@ -10,11 +10,13 @@ from shared.contracts.reading_frames import frame_from_documents
 from shared.domain.time import Interval
 from shared.ports.clock import Clock
 from shared.ports.errors import RejectedMessageError
+from shared.runtime.logging import logger
 from shared.runtime.worker import Parts, Subscription, Timer
 
 
 def parts(service: SyncService, *, clock: Clock, interval: timedelta) -> Parts:
     """The live path and the sweep."""
+    failing: set[str] = set()
 
     def store(event: Event) -> Sequence[Event]:
         if not isinstance(event, ReadingsRecorded):
@@ -25,13 +27,32 @@ def parts(service: SyncService, *, clock: Clock, interval: timedelta) -> Parts:
 
     def sweep() -> Sequence[Event]:
         now = clock.now()
-        return completed(service.sweep(now=now, stamp=clock.now), now=now)
+        results = service.sweep(now=now, stamp=clock.now)
+        _tell(results, failing)
+        return completed(results, now=now)
 
     return Parts(
         name="sync",
         subscriptions=(Subscription(queue=topology.SYNC_READINGS, handle=store),),
         timers=(Timer(name="sync.sweep", every=interval, step=sweep),),
     )
+
+
+def _tell(results: Sequence[SiteSync], failing: set[str]) -> None:
+    """Log what was copied, and when a site begins to fail and when it works again, not each time."""
+    log = logger("sync")
+    for result in results:
+        if result.error is not None and result.site_id not in failing:
+            log.warning("site not copied; it is tried again at the next sweep", site_id=result.site_id, error=result.error)
+        if result.error is None and result.site_id in failing:
+            log.info("site is copied again", site_id=result.site_id)
+        if result.changed:
+            log.info(
+                "readings copied",
+                site_id=result.site_id, new=result.inserted, changed=result.updated, refused=result.rejected, prices=result.prices,
+            )  # fmt: skip
+    failing.clear()
+    failing.update(result.site_id for result in results if result.error is not None)
 
 
 def completed(results: Sequence[SiteSync], *, now: datetime) -> list[Event]:

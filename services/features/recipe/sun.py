@@ -7,7 +7,6 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pvlib import atmosphere, clearsky, irradiance, solarposition
 
 from shared.domain.site import Site, SolarSpec
 from shared.domain.time import TimeGrid
@@ -41,6 +40,8 @@ def sun_over(grid: TimeGrid, site: Site) -> Sun:
     """The sun at a site: position by NREL's algorithm (Reda and Andreas 2004), sky by Ineichen and Perez (2002)."""
     if site.latitude is None or site.longitude is None or not grid.count:
         return Sun(elevation_deg=np.full(grid.count, np.nan), clear_sky_kw=np.full(grid.count, np.nan))
+    from pvlib import solarposition  # takes a second to import, which a look at the status need not wait for
+
     parts = max(1, grid.step // FINEST)
     fine = TimeGrid(start=grid.start + grid.step / parts / 2, step=grid.step / parts, count=grid.count * parts)
     times = pd.DatetimeIndex(fine.starts()).tz_localize("UTC")
@@ -54,6 +55,8 @@ def sun_over(grid: TimeGrid, site: Site) -> Sun:
 
 def _array_kw(times: pd.DatetimeIndex, position: pd.DataFrame, solar: SolarSpec, *, latitude: float, longitude: float) -> Values:
     """Sky, transposition (isotropic), cell temperature and losses; up to rated power."""
+    from pvlib import atmosphere, clearsky, irradiance
+
     zenith = np.minimum(position["apparent_zenith"].to_numpy(dtype=np.float64), 90.0)
     airmass = atmosphere.get_absolute_airmass(atmosphere.get_relative_airmass(zenith))
     turbidity = np.interp(times.day_of_year.to_numpy(), _MID_MONTHS.day_of_year, _monthly_turbidity(latitude, longitude), period=365.25)
@@ -71,6 +74,8 @@ def _array_kw(times: pd.DatetimeIndex, position: pd.DataFrame, solar: SolarSpec,
 @cache
 def _monthly_turbidity(latitude: float, longitude: float) -> tuple[float, ...]:
     """Linke turbidity in the middle of each month (SoDa's map of the world, as pvlib carries it)."""
+    from pvlib import clearsky
+
     return tuple(clearsky.lookup_linke_turbidity(_MID_MONTHS, latitude, longitude, interp_turbidity=False))
 
 
