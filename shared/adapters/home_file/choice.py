@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from shared.adapters.home_file.names import Unit, unit, word_set, words
 from shared.adapters.home_file.numbers import is_empty, is_numeric
@@ -193,3 +194,17 @@ def site_column(table: Table, asked: tuple[str, ...] | None) -> str | None:
         return asked[0] if asked else None
     named = [str(name) for name in table.frame.columns if words(str(name)) in _SITE_NAMES]
     return next((name for name in named if table.frame[name].nunique() <= max(1, len(table.frame) // 2)), None)
+
+
+_HOME_WORDS = _SITE_WORDS | word_set("residential industrial public apartment flat haus wohnung")
+
+
+def homes_in_columns(table: Table) -> dict[str, list[str]]:
+    """Columns of homes that stand side by side, by a word for a home with its number: `residential4` in `DE_KN_residential4_pv`."""
+    homes: dict[str, list[str]] = {}
+    for name in map(str, table.frame.columns):
+        found = words(name)
+        home = next((f"{word}{number}" for word, number in pairwise(found) if word in _HOME_WORDS and number.isdigit()), None)
+        if home is not None:
+            homes.setdefault(home, []).append(name)
+    return homes

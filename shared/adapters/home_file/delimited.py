@@ -2,6 +2,7 @@
 
 import csv
 import io
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,10 +78,13 @@ def _read(path: Path, text: str, separator: str, header: int, names: list[str]) 
     for _ in range(header + 1):
         body.readline()
     try:
-        frame = pd.read_csv(
-            body, sep=separator, header=None, names=range(len(names) + 1), index_col=False, dtype=str, keep_default_na=False,
-            na_filter=False, skip_blank_lines=False, skipinitialspace=True, engine="c",
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            # rows that are too long are found below, by their line
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                body, sep=separator, header=None, names=range(len(names) + 1), index_col=False, dtype=str, keep_default_na=False,
+                na_filter=False, skip_blank_lines=False, skipinitialspace=True, engine="c",
+            )  # fmt: skip
     except pd.errors.EmptyDataError:
         return pd.DataFrame({name: [] for name in names}, dtype=str)
     except pd.errors.ParserError as problem:

@@ -1,6 +1,5 @@
 """Moments as people write them: ISO 8601, German, French and American dates, epochs, with or without offset."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from shared.adapters.home_file.date_parts import ANY_DATE, DateParts, matches
 from shared.adapters.home_file.table import Table
 from shared.domain.errors import InvalidValueError
 
@@ -17,21 +17,6 @@ _EPOCHS = ((1e8, 5e9, "s"), (1e11, 5e12, "ms"), (1e14, 5e15, "us"), (1e17, 9.2e1
 _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _ISO = r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?\s*(?:Z|[+-]\d\d:?\d\d)?$"
 _OFFSET = r"(?:\d\s*(?:Z|UTC|GMT)|:\d\d(?:[.,]\d+)?\s*(?:[+-]\d\d(?::?\d\d)?|CES?T|MES?Z))$"
-_ANY = (
-    r"^(?:[A-Za-z]{2,9}\.?,?\s+)?(?P<a>\d{1,4})[./\- ](?P<b>\d{1,2}|[A-Za-zäûé]{3,9})\.?[./\- ](?P<c>\d{2,4})\.?"
-    r"(?:(?:[T ,]|\s-)+\s*(?P<h>\d{1,2})(?:[:.hH](?P<m>\d{2}))?(?:[:.](?P<s>\d{2}))?"
-    r"(?:[.,](?P<f>\d+))?\s*(?:Uhr)?\s*(?P<ap>[AaPp]\.?[Mm]\.?)?)?"
-    r"\s*(?P<z>Z|UTC|GMT|CES?T|MES?Z|[+-]\d\d(?::?\d\d)?)?$"
-)
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        ("jan janv ene gen", "feb fev febr", "mar maerz marz mae mars mrt maa", "apr avr abr", "may mai mag mei", "jun juin giu",
-         "jul juil lug", "aug aout ago", "sep sept set", "oct okt ott", "nov", "dec dez dic"), start=1,
-    )
-    for name in names.split()
-}  # fmt: skip
-_ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "CET": 60, "MEZ": 60, "CEST": 120, "MESZ": 120}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +44,7 @@ def looks_like_moments(column: "pd.Series[Any]") -> bool:
     if len(sample) and np.isfinite(numbers).all():
         return _epoch_unit(numbers) is not None or _compact_form(sample.astype(str)) is not None
     text = sample.astype(str).str.strip()
-    return bool(len(text) and text.str.match(_ANY).all())
+    return bool(len(text) and matches(text, ANY_DATE).all())
 
 
 def parse_moments(table: Table, name: str, clock: str | None = None) -> Parsed:
@@ -157,7 +142,7 @@ def _from_one(hours: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[str, .
 
 def _from_text(table: Table, name: str, text: "pd.Series[str]", notes: tuple[str, ...]) -> Parsed:
     filled = (text != "").to_numpy()
-    has_offset = text.str.contains(_OFFSET).to_numpy(dtype=bool) & filled
+    has_offset = matches(text, _OFFSET) & filled
     if has_offset.any() and not has_offset[filled].all():
         bad = int((filled & ~has_offset).argmax())
         raise InvalidValueError(
@@ -166,7 +151,7 @@ def _from_text(table: Table, name: str, text: "pd.Series[str]", notes: tuple[str
             "has no offset while other rows have one; write all of them with or all without",
         )
     aware = bool(has_offset.any())
-    if text[filled].str.match(_ISO).all():
+    if matches(text[filled], _ISO).all():
         stamps = pd.to_datetime(text.mask(~filled), format="ISO8601", utc=True, errors="coerce")
         naive = stamps.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
         how = "ISO 8601"
@@ -186,15 +171,12 @@ def _from_text(table: Table, name: str, text: "pd.Series[str]", notes: tuple[str
 
 def _any_order(table: Table, name: str, text: "pd.Series[str]") -> tuple[Stamps, str, tuple[str, ...]]:
     """Dates of any order of day, month and year; NaT where the text is no date."""
-    parts = text.str.extract(_ANY)
-    month_names = parts["b"].str.normalize("NFKD").str.lower().str.replace(r"[^a-z]", "", regex=True)
-    named = (month_names.fillna("") != "").to_numpy()
-    numbers = {key: pd.to_numeric(parts[key], errors="coerce").fillna(-1).to_numpy().astype(np.int64) for key in "abc"}
-    first, second, third = numbers["a"], numbers["b"], numbers["c"]
+    parts = DateParts(text)
+    first, second, third = (parts.number(key, missing=-1) for key in "abc")
+    named = parts.has_month_name
     if named.any():
-        months = month_names.map(lambda word: _month(word) if isinstance(word, str) else -1).to_numpy(dtype=np.int64)
-        second = np.where(named, months, second)
-    year_first = (parts["a"].str.len() == 4).to_numpy(dtype=bool)
+        second = np.where(named, parts.month_number(), second)
+    year_first = parts.length("a") == 4
     notes: tuple[str, ...] = ()
     if year_first.any():
         year, month, day, how = first, second, third, "year-month-day"
@@ -203,18 +185,10 @@ def _any_order(table: Table, name: str, text: "pd.Series[str]") -> tuple[Stamps,
         year, month, day = third, *((first, second) if month_first else (second, first))
         how = "month/day/year" if month_first else "day.month.year"
     year = np.where((year >= 0) & (year < 100), year + 2000, year)
-    hour, minute, second_of = (pd.to_numeric(parts[k], errors="coerce").fillna(0).to_numpy().astype(np.int64) for k in ("h", "m", "s"))
-    half = parts["ap"].str.lower().str[0]
-    hour = np.where((half == "p").to_numpy() & (hour < 12), hour + 12, np.where((half == "a").to_numpy() & (hour == 12), 0, hour))
-    fraction = pd.to_numeric("0." + parts["f"].fillna("0"), errors="coerce").fillna(0.0).to_numpy(dtype=np.float64)
-    stamps = _compose(year, month, day) + _clock(hour, minute, second_of)
-    stamps = stamps + np.round(fraction * 1e6).astype("timedelta64[us]")
-    utc: Stamps = stamps - _offsets(parts["z"])
-    return utc, how, notes
-
-
-def _month(word: str) -> int:
-    return next((number for length in (4, 3) if (number := _MONTHS.get(word[:length]))), -1)
+    hour, minute, second_of = (parts.number(key, missing=0) for key in "hms")
+    hour = np.where(parts.is_afternoon & (hour < 12), hour + 12, np.where(parts.is_morning & (hour == 12), 0, hour))
+    stamps = _compose(year, month, day) + _clock(hour, minute, second_of) + parts.fraction() - parts.offset()
+    return stamps, how, notes
 
 
 def _month_first(
@@ -252,17 +226,3 @@ def _clock(hour: NDArray[np.int64], minute: NDArray[np.int64], second: NDArray[n
     result = seconds.astype("timedelta64[s]").astype("timedelta64[us]")
     result[~possible] = np.timedelta64("NaT")
     return result
-
-
-def _offsets(zones: "pd.Series[Any]") -> NDArray[np.timedelta64]:
-    """Offset from UTC of each row, zero where none is written."""
-    known = {zone: _offset_minutes(zone) for zone in zones.dropna().unique()}
-    minutes = zones.map(known).fillna(0).to_numpy(dtype=np.float64).astype(np.int64)
-    return minutes.astype("timedelta64[m]").astype("timedelta64[us]")
-
-
-def _offset_minutes(zone: str) -> int:
-    if zone in _ZONES:
-        return _ZONES[zone]
-    digits = re.sub(r"\D", "", zone).ljust(4, "0")
-    return (-1 if zone.startswith("-") else 1) * (int(digits[:2]) * 60 + int(digits[2:4]))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shared.adapters.home_file.choice import SITE, TIME, Choice, Source, asked_columns, choose, column_list, site_column
+from shared.adapters.home_file.choice import SITE, TIME, Choice, Source, asked_columns, choose, column_list, homes_in_columns, site_column
 from shared.adapters.home_file.local_time import utc_from_local
 from shared.adapters.home_file.moments import Stamps
 from shared.adapters.home_file.names import words
@@ -96,6 +96,11 @@ def _one_site(table: Table, asked: tuple[str, ...] | None, wanted: str | None) -
     """The rows of one site, all sites of the file, the chosen one, and the column that tells them apart."""
     column = site_column(table, asked)
     if column is None:
+        side_by_side = homes_in_columns(table)
+        if len(side_by_side) > 1:
+            site = _wanted(tuple(side_by_side), wanted, "column names")
+            others = [name for home, names in side_by_side.items() if home != site for name in names]
+            return replace(table, frame=table.frame.drop(columns=others)), tuple(side_by_side), site, None
         if wanted is not None:
             raise InvalidValueError(
                 "--site-in-file",
@@ -105,11 +110,18 @@ def _one_site(table: Table, asked: tuple[str, ...] | None, wanted: str | None) -
         return table, (), None, None
     names = table.frame[column].astype(str).str.strip().mask(table.frame[column].isna(), "")
     sites = tuple(name for name in names.unique() if name)
-    site = wanted if wanted is not None else next(iter(sites), None)
-    if site not in sites:
-        shown = ", ".join(sites[:10]) + (f" and {len(sites) - 10} more" if len(sites) > 10 else "")
-        raise InvalidValueError("--site-in-file", wanted, f"is not in column {column!r}; it has {shown}")
+    site = _wanted(sites, wanted, f"column {column!r}")
     return replace(table, frame=table.frame[(names == site).to_numpy()]), sites, site, column
+
+
+def _wanted(sites: tuple[str, ...], wanted: str | None, where: str) -> str | None:
+    """The site that was asked for, else the first. Raises `InvalidValueError` for one that is not there."""
+    if wanted is None:
+        return next(iter(sites), None)
+    if wanted not in sites:
+        shown = ", ".join(sites[:10]) + (f" and {len(sites) - 10} more" if len(sites) > 10 else "")
+        raise InvalidValueError("--site-in-file", wanted, f"is not in the {where}; there is {shown}")
+    return wanted
 
 
 def _site_note(sites: tuple[str, ...], site: str | None) -> str:
@@ -151,7 +163,7 @@ def _convert(table: Table, choice: Choice, stamps: Stamps) -> _Values:
         values.by_role[name] = np.sum([item.values for item in known], axis=0)
         values.columns[name] = _in_words(source, known[0])
         values.notes += [note for item in known for note in item.notes]
-    values.notes += settle(values.by_role, values.columns, resolution=values.resolution)
+    values.notes += settle(values.by_role, values.columns)
     return values
 
 

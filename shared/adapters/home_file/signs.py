@@ -1,7 +1,6 @@
 """Our signs: generation and load above zero, battery above zero charging, grid above zero importing; and load from the others."""
 
 from collections.abc import Mapping, MutableMapping
-from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ STANDBY_SHARE = 0.02
 ROUNDING_KW = 1e-6
 
 
-def settle(values: MutableMapping[str, Numbers], columns: MutableMapping[str, str], *, resolution: timedelta) -> list[str]:
+def settle(values: MutableMapping[str, Numbers], columns: MutableMapping[str, str]) -> list[str]:
     """Bring roles' values (kW, %) to our signs, join what is split, derive the load; returns what was done, one sentence each."""
     notes = [
         note
@@ -21,9 +20,9 @@ def settle(values: MutableMapping[str, Numbers], columns: MutableMapping[str, st
         for note in _flip_if_negative(values, name)
     ]
     _join_battery(values, columns)
-    if "battery_power_kw" in values:
-        notes += _battery_sign(values, columns, resolution)
     _net_grid(values, columns)
+    if "battery_power_kw" in values:
+        notes += _battery_sign(values, columns)
     if "net_grid_flow_kw" in values and "load_kw" in values:
         notes += _grid_sign(values)
     if "load_kw" not in values:
@@ -59,19 +58,31 @@ def _join_battery(values: MutableMapping[str, Numbers], columns: MutableMapping[
     columns["battery_power_kw"] = " less ".join(words) if len(words) == 2 else words[0] + ("" if charge is not None else ", as discharging")
 
 
-def _battery_sign(values: MutableMapping[str, Numbers], columns: MutableMapping[str, str], resolution: timedelta) -> list[str]:
-    """Let the state of charge say which sign is charging; where there is none, keep the file's and say so."""
+def _battery_sign(values: MutableMapping[str, Numbers], columns: MutableMapping[str, str]) -> list[str]:
+    """Let the state of charge, else the balance, say which sign is charging; where neither can, keep the file's and say so."""
     power, soc = values["battery_power_kw"], values.get("battery_soc_percent")
-    if soc is None:
+    if soc is not None:
+        moved = np.diff(soc)
+        # a row tells the power of its interval, or of the moment: both neighbours are asked
+        turned = max((_agreement(moved, power[:-1]), _agreement(moved, power[1:])), key=abs) < 0
+        evidence = "the charge falls then"
+    elif {"net_grid_flow_kw", "load_kw"} <= values.keys():
+        turned = _off_balance(values, -power) < 0.5 * _off_balance(values, power)
+        evidence = "by the balance of all powers"
+    else:
         return ["battery_power_kw: no state of charge to check its sign; above zero is taken as charging"] if (power < 0).any() else []
-    moved = np.diff(soc)
-    # a row tells the power of its interval, or of the moment: both neighbours are asked
-    best = max((_agreement(moved, power[:-1]), _agreement(moved, power[1:])), key=abs)
-    if best >= 0:
+    if not turned:
         return []
     values["battery_power_kw"] = -power + 0.0
     columns["battery_power_kw"] += ", sign turned"
-    return [f"battery_power_kw: above zero is discharging in the file (the charge falls then), its sign was turned at {resolution} steps"]
+    return [f"battery_power_kw: above zero is discharging in the file ({evidence}), its sign was turned"]
+
+
+def _off_balance(values: Mapping[str, Numbers], battery: Numbers) -> float:
+    """How far the meter, whichever its sign, is from load + battery - solar."""
+    grid = values["net_grid_flow_kw"]
+    expected = values["load_kw"] + battery - values.get("solar_kw", np.zeros_like(grid))
+    return min(_distance(grid, expected), _distance(-grid, expected))
 
 
 def _agreement(first: Numbers, second: Numbers) -> float:

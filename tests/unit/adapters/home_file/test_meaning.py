@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from shared.adapters.home_file.roles import role_of
+from shared.domain.errors import InvalidValueError
 from shared.domain.reading import Quality
 from tests.unit.adapters.home_file.layouts import Read, load_of, solar_of
 
@@ -187,6 +188,12 @@ def test_battery_power_follows_the_state_of_charge(read: Read) -> None:
     assert kept.readings["battery_power_kw"].tolist() == [-2, -2, 1, 1, 0]
 
 
+def test_without_a_state_of_charge_the_balance_tells_the_battery_sign(read: Read) -> None:
+    home = read(hourly("Home (kW),Solar (kW),Powerwall (kW),Grid (kW)", "1.5,4,-2.5,0", "1.5,0,1,0.5", "2,0,2,0"))
+    assert home.readings["battery_power_kw"].tolist() == [2.5, -1, -2]
+    assert any("by the balance" in note for note in home.notes)
+
+
 def test_a_load_that_does_not_fit_the_meter_is_told(read: Read) -> None:
     home = read(hourly("load_kw,solar_kw,grid_import_kw,grid_export_kw", "5,0,1,0", "5,0,1,0"))
     assert any("differs from load + battery - solar" in note for note in home.notes)
@@ -233,3 +240,19 @@ def test_one_home_of_many(read: Read) -> None:
     assert (first.sites, first.site_in_file, load_of(first)) == (("b", "a"), "b", [1, 2])
     assert (second.site_in_file, load_of(second)) == ("a", [10, 11, 12])
     assert any("--site-in-file" in note for note in first.notes)
+
+
+def test_homes_side_by_side_are_never_mixed(read: Read) -> None:
+    text = hourly("DE_residential3_load_kw,DE_residential4_load_kw,DE_residential4_pv_kw,price_per_kwh", "1,10,5,0.3", "2,20,6,0.3")
+    first, second = read(text), read(text, site_in_file="residential4")
+    assert (first.sites, first.site_in_file) == (("residential3", "residential4"), "residential3")
+    assert load_of(first) == [1, 2]
+    assert np.isnan(solar_of(first)).all()
+    assert (load_of(second), solar_of(second)) == ([10, 20], [5, 6])
+    assert second.prices is not None
+    with pytest.raises(InvalidValueError, match="is not in the column names; there is residential3, residential4"):
+        read(text, site_in_file="residential9")
+
+
+def test_the_phases_of_a_meter_are_added_up(read: Read) -> None:
+    assert load_of(read(hourly("load_l1_w,load_l2_w,load_l3_w", "100,200,300", "500,500,500"))) == [0.6, 1.5]

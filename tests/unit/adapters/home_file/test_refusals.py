@@ -37,7 +37,7 @@ NAIVE = GOOD.replace("Z", "")
         (
             GOOD.replace("time,", "site_id,time,").replace("\n2024", "\nh1,2024"),
             {"site_in_file": "h2"},
-            "is not in column 'site_id'; it has h1",
+            "is not in the column 'site_id'; there is h1",
         ),
         (b"\x00\x01\x02\x03garbage\x00", {}, "is binary, not a table in text; give CSV, Parquet or JSON lines"),
         (b"PK\x03\x04sheet", {}, "is a zip or Excel file; unpack it, or save the sheet as CSV"),
@@ -105,6 +105,11 @@ def test_wrong_endings_and_broken_json(read: Read, name: str, content: str, word
     with pytest.raises(InvalidValueError) as problem:
         read(content, name)
     assert words in str(problem.value)
+
+
+def test_a_row_far_too_long_is_named_by_its_line(read: Read) -> None:
+    with pytest.raises(InvalidValueError, match="line 3 of home.csv is '3 values or more'"):
+        read("time,load_kw\n2024-06-15T00:00Z,1\n2024-06-15T01:00Z,2,3,4,5\n")
 
 
 def test_every_time_empty(read: Read) -> None:
