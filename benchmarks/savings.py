@@ -55,7 +55,7 @@ class Home:
 def read_home(data: Path, home: str, tariff: str) -> Home:
     """Measurements and prices; A is dynamic with a fixed feed-in, C is dynamic both ways with a dear evening."""
     frame = pd.read_parquet(data / HOMES[home]).set_index("timestamp").sort_index()
-    step = timedelta(minutes=int(pd.Series(frame.index).diff().median() / pd.Timedelta(minutes=1)))
+    step = timedelta(minutes=int(np.median(np.diff(pd.DatetimeIndex(frame.index).to_numpy())) / np.timedelta64(1, "m")))
     frame = frame.reindex(pd.date_range(frame.index[0], frame.index[-1], freq=pd.Timedelta(step)))
     spot = frame["price_per_kwh"].ffill().to_numpy(dtype=np.float64)
     hour = pd.DatetimeIndex(frame.index).tz_convert(ZONE).hour

@@ -217,10 +217,12 @@ def _physical(battery: BatterySpec, per_kwh_imported: Array) -> Steering:
 
 
 def default_terminal_value_per_kwh(battery: BatterySpec, import_price_per_kwh: Array, export_price_per_kwh: Array) -> float:
-    """discharge efficiency x min(least import price ahead, best export price ahead), never below 0.
+    """discharge efficiency x the middle of the least import price ahead and of what a sale recovers, never below 0.
 
-    The least import price is what refilling would cost at most; without the cap by what export recovers, a flat tariff
-    would value a stored kWh at exactly what the load pays for it, and wear alone would make the plan hoard.
+    A sale recovers the best export price ahead, and no more than the least import price counts. The least import price alone is
+    what refilling costs at most: on a flat tariff it is exactly what the load pays, and the plan would hoard. What a sale
+    recovers alone is less than storing costs, and the plan would export the surplus that the day after tomorrow needs.
     """
-    best_sale = float(export_price_per_kwh.max())
-    return max(0.0, battery.discharge_efficiency * min(float(import_price_per_kwh.min()), best_sale))
+    refill = float(import_price_per_kwh.min())
+    sale = min(refill, float(export_price_per_kwh.max()))
+    return max(0.0, battery.discharge_efficiency * (refill + max(0.0, sale)) / 2.0)

@@ -16,20 +16,24 @@ from services.optimizer.planning.problem import Array, Objective, Problem, Steer
 from shared.domain.schedule import ValueCurve
 
 LEVELS = 61
+PERSISTENCE_HOURS = 6.0
+"""How long an error of a home's forecast lasts."""
 CURVE_TOLERANCE = 0.01
 """Neighbouring levels whose values differ by less than this share of the largest price are one step of a published curve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenarios:
-    """Joint courses of load and solar, shape (scenarios, steps), with their probabilities, shape (scenarios,).
+    """Levels of load and solar around the expectation, shape (scenarios, steps), with their probabilities, shape (scenarios,).
 
-    Steps are taken as independent: each scenario is a value of the step, not a course over the day.
+    A Markov chain: from one step to the next the same scenario goes on with probability exp(-step / `persistence_hours`),
+    else one is drawn anew. A cloudy morning tells of the afternoon, and little of the day after tomorrow.
     """
 
     load_kw: Array
     solar_kw: Array
     weights: Array
+    persistence_hours: float = PERSISTENCE_HOURS
 
     @classmethod
     def single(cls, problem: Problem) -> "Scenarios":
@@ -45,6 +49,8 @@ class ValueFunction:
     """Shape (levels,), from the minimum to the maximum."""
     cost: Array
     """Shape (steps + 1, levels)."""
+    tolerance_per_kwh: float = 0.0
+    """Values closer than this are one step of a published curve."""
 
     def cost_at(self, step: int, energy_kwh: float) -> float:
         """V at the start of a step; beyond the band the cost at its edge."""
@@ -62,9 +68,13 @@ def value_function(problem: Problem, *, scenarios: Scenarios | None = None, impo
     moves = _Moves.of(problem, steer, scenarios, spacing=float(energies[1] - energies[0]), adder=import_adder_per_kwh)
     cost = np.empty((problem.grid.count + 1, LEVELS))
     cost[-1] = -steer.terminal_per_kwh * (energies - low)
+    stays = float(np.exp(-problem.grid.step_hours / scenarios.persistence_hours))
+    later = np.repeat(cost[-1][None, :], len(scenarios.weights), axis=0)
     for step in range(problem.grid.count - 1, -1, -1):
-        cost[step] = scenarios.weights @ moves.best(step, cost[step + 1])
-    return ValueFunction(energies_kwh=energies, cost=cost)
+        best = moves.best(step, later)
+        cost[step] = scenarios.weights @ best
+        later = stays * best + (1.0 - stays) * cost[step]
+    return ValueFunction(energies_kwh=energies, cost=cost, tolerance_per_kwh=CURVE_TOLERANCE * steer.scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +116,19 @@ class _Moves:
         )
 
     def best(self, step: int, later: Array) -> Array:
-        """The least cost from each level, shape (scenarios, levels), when `later` is V afterwards."""
-        padded = np.full(LEVELS + self.down + self.up, np.inf)
-        padded[self.down : self.down + LEVELS] = later
-        windows = sliding_window_view(padded, self.down + 1 + self.up)
-        best: Array = (windows[None, :, :] + self.level_cost[step][:, None, :]).min(axis=2)
-        wide = np.full(3 * LEVELS + 1, np.inf)
-        wide[LEVELS : 2 * LEVELS] = later
+        """The least cost from each level, shape (scenarios, levels), when `later`, of the same shape, is V afterwards."""
+        scenarios = len(later)
+        wide = np.full((scenarios, 3 * LEVELS + 1), np.inf)
+        wide[:, LEVELS : 2 * LEVELS] = later
+        reach = wide[:, LEVELS - self.down : 2 * LEVELS + self.up]
+        windows = sliding_window_view(reach, self.down + 1 + self.up, axis=1)
+        best: Array = (windows + self.level_cost[step][:, None, :]).min(axis=2)
+        rows = np.arange(scenarios)[:, None]
         for kink in range(self.kink_level.shape[2]):
             level = np.clip(self.kink_level[step, :, kink], -LEVELS, LEVELS)
             share = self.kink_share[step, :, kink][:, None]
             index = level[:, None] + np.arange(LEVELS, 2 * LEVELS)[None, :]
-            below, above = wide[index], wide[index + 1]
+            below, above = wide[rows, index], wide[rows, index + 1]
             with np.errstate(invalid="ignore"):
                 between = np.where(share > 1e-12, below + share * (above - below), below)
             np.fmin(best, between + self.kink_cost[step, :, kink][:, None], out=best)
@@ -170,7 +181,7 @@ def curve_after(problem: Problem, function: ValueFunction, step: int) -> ValueCu
         return ValueCurve.flat(problem.terminal_value_per_kwh)
     # V is convex where prices are; where they are not, the lower envelope of its slope keeps the promise of the curve
     slopes = np.minimum.accumulate(-np.diff(function.cost[step + 1]) / np.diff(energies))
-    starts, values = _merge(slopes, CURVE_TOLERANCE * problem.steering.scale)
+    starts, values = _merge(slopes, function.tolerance_per_kwh)
     soc = [float(energies[i] * 100.0 / battery.capacity_kwh) for i in starts]
     soc[0] = 0.0
     return _with_return(problem, soc, values) if problem.out_of_band else _curve(soc, values)
@@ -194,12 +205,13 @@ def _with_return(problem: Problem, soc_percent: list[float], values: list[float]
 
 def _merge(slopes: Array, tolerance: float) -> tuple[list[int], list[float]]:
     """Runs of slopes that differ by at most the tolerance, as their first index and their mean."""
-    starts = [0]
-    for index in range(1, len(slopes)):
-        if slopes[starts[-1]] - slopes[index] > tolerance:
+    starts, first = [0], float(slopes[0])
+    for index, slope in enumerate(slopes.tolist()):
+        if first - slope > tolerance:
             starts.append(index)
-    ends = [*starts[1:], len(slopes)]
-    return starts, [float(slopes[a:b].mean()) for a, b in zip(starts, ends, strict=True)]
+            first = slope
+    means = np.add.reduceat(slopes, starts) / np.diff([*starts, len(slopes)])
+    return starts, means.tolist()
 
 
 def _between_sale_and_purchase(problem: Problem, step: int) -> float:

@@ -48,7 +48,7 @@ def enumerated(problem: Problem, moves_kw: tuple[float, ...]) -> float:
 
 
 @given(any_problem())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_every_plan_of_any_problem_passes_the_independent_validator(problem: Problem) -> None:
     plan = make_plan(problem)
     check(plan)
