@@ -71,7 +71,8 @@ def read_table(features: FeatureStore, site: Site, tariff: Tariff | None, *, fir
     begin = floor_to(first, step) - timedelta(days=1)
     if catalog is None or extent is None:
         return SiteTable(site=site, tariff=tariff, catalog=None, frame=_no_rows(), start=begin, end=end)
-    start = floor_to(max(extent[0].start, first - HISTORY), step)
+    # a history that ended long ago still counts, from its own end back
+    start = floor_to(max(extent[0].start, min(first, extent[0].end) - HISTORY), step)
     start = min(start, begin)
     frame = features.read(site_id=site.site_id, catalog_version=catalog.version, interval=Interval(start=start, end=end))
     return SiteTable(site=site, tariff=tariff, catalog=catalog, frame=frame, start=start, end=end)

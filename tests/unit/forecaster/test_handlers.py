@@ -1,8 +1,9 @@
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from services.forecaster import handlers
+from shared.adapters.clock import FixedClock
 from shared.contracts.events import (
     FeaturesTableBuilt,
     ForecastRunPublished,
@@ -12,19 +13,8 @@ from shared.contracts.events import (
 )
 from shared.contracts.topology import FORECASTER_RUN, FORECASTER_TRAIN
 from shared.domain.forecast import Target
-from shared.domain.site import Site
 from shared.ports.errors import RejectedMessageError
 from tests.unit.forecaster.test_service import NOW, TABLE, Home
-
-
-class StandingClock:
-    """A clock at one moment, for every site."""
-
-    def now(self) -> datetime:
-        return NOW
-
-    def now_at(self, _site: Site) -> datetime:
-        return NOW
 
 
 @pytest.fixture
@@ -36,7 +26,7 @@ def home(tmp_path):
 
 @pytest.fixture
 def parts(home):
-    return handlers.parts(home.service, clock=StandingClock(), test_share=0.25)
+    return handlers.parts(home.service, clock=FixedClock(NOW), test_share=0.25)
 
 
 def handle(parts, queue, event):
