@@ -21,7 +21,7 @@ def configure(*, level: str, form: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_to_standard_error,
         cache_logger_on_first_use=False,
     )
 
@@ -42,6 +42,11 @@ def current_correlation() -> str | None:
     """The correlation id of the work under way, in this task or in a thread that it started."""
     found = structlog.contextvars.get_contextvars().get("correlation_id")
     return None if found is None else str(found)
+
+
+def _to_standard_error(*_args: object) -> structlog.PrintLogger:
+    """What standard error is when a line is logged, not when logging was set up."""
+    return structlog.PrintLogger(sys.stderr)
 
 
 def _keep(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
