@@ -61,6 +61,7 @@ def bind(host: str, port: int) -> socket.socket:
     place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         place.bind((host, port))
+        place.listen()
     except OSError as problem:
         place.close()
         raise UsageError(f"port {port} on {host} cannot be used ({problem.strerror}); choose another with PORT=") from None

@@ -1,16 +1,10 @@
 """The command `der`: every service's commands, and `der run`, all of them in one process."""
 
+import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.api import main as api
-from services.embedded import backtest, export, home_import, run
-from services.features import main as features
-from services.forecaster import main as forecaster
-from services.gateway_sim import main as gateway_sim
-from services.optimizer import main as optimizer
-from services.sync import main as sync
 from shared.runtime.cli import Parser
 from shared.runtime.command import Command, execute
 
@@ -19,43 +13,56 @@ EXAMPLES = """\
   der run                                            one simulated home, alive, on http://127.0.0.1:8000/
   der run --data home.csv --timezone Europe/Berlin   your own measurements instead
   der import home.parquet --site home                measurements into the state folder, nothing started
-  der sync --once && der features --once && der train && der forecast && der plan
+  der sync --once && der features --once && der train --train && der forecast && der plan
                                                      the same, step by step
   der plan --problem problem.json                    plan a problem of your own, no state needed
   der backtest --site home --days 14                 what planning would have saved
 
 All state is in one folder: --state-dir, else the environment's DER_STATE_DIR, else var/ here."""
 
-COMMANDS: tuple[Command, ...] = (
-    *run.COMMANDS,
-    *home_import.COMMANDS,
-    *gateway_sim.COMMANDS,
-    *sync.COMMANDS,
-    *features.COMMANDS,
-    *forecaster.COMMANDS,
-    *optimizer.COMMANDS,
-    *backtest.COMMANDS,
-    *export.COMMANDS,
-    *api.COMMANDS,
-)
+CATALOG: dict[str, tuple[str, str]] = {
+    "run": ("services.embedded.run", "One home in one process: readings, forecasts, schedule, page and API."),
+    "import": ("services.embedded.home_import", "Bring a home's measurements from a file into the state folder."),
+    "simulate": ("services.gateway_sim.main", "Simulate a gateway: solar, battery, home, car and grid price."),
+    "sync": ("services.sync.main", "Copy readings, sites and prices from the edge store to the cloud store."),
+    "features": ("services.features.main", "Build feature tables from the readings in the cloud store."),
+    "train": ("services.forecaster.main", "Train and evaluate the models that forecast load, solar and price."),
+    "forecast": ("services.forecaster.main", "Forecast the next 48 hours of load, solar and price."),
+    "plan": ("services.optimizer.main", "Plan when to buy, sell or store: a site, or a problem given as JSON."),
+    "backtest": ("services.embedded.backtest", "Replay policies on what really happened: bills, and what planning caught."),
+    "export": ("services.embedded.export", "Write readings, forecasts, schedule or features to a file."),
+    "api": ("services.api.main", "Serve the page and the REST API alone, on the stores of the state folder."),
+    "openapi": ("services.api.main", "Print the OpenAPI document of the REST API."),
+}
+"""Where each command lives and what the list of commands says of it. A module is imported when its command is asked for."""
 
 
-def parser() -> Parser:
-    """The whole command line."""
+def command_named(name: str) -> Command:
+    """A command of the catalog, imported now."""
+    commands: tuple[Command, ...] = importlib.import_module(CATALOG[name][0]).COMMANDS
+    return next(command for command in commands if command.name == name)
+
+
+def parser(argv: Sequence[str]) -> Parser:
+    """The command line, with the options of the commands that the arguments could mean."""
     whole = Parser(prog="der", description=DESCRIPTION, examples=EXAMPLES)
     whole.add_argument("--state-dir", type=Path, metavar="DIR", help="folder of all state (default: DER_STATE_DIR, else var)")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for command in COMMANDS:
-        part = commands.add_parser(command.name, help=command.summary, description=command.summary, examples=command.examples)
-        command.add_arguments(part)
+    for name, (_, summary) in CATALOG.items():
+        if name in argv:
+            command = command_named(name)
+            part = commands.add_parser(name, help=summary, description=command.summary, examples=command.examples_of(f"der {name}"))
+            command.add_arguments(part)
+        else:
+            commands.add_parser(name, help=summary)
     return whole
 
 
 def cli(argv: Sequence[str] | None = None) -> int:
     """`der`. Returns the exit status."""
-    options = parser().parse_args(argv)
-    command = next(command for command in COMMANDS if command.name == options.command)
-    return execute(command, options, program=f"der {command.name}", state_dir=options.state_dir)
+    words = sys.argv[1:] if argv is None else argv
+    options = parser(words).parse_args(words)
+    return execute(command_named(options.command), options, program=f"der {options.command}", state_dir=options.state_dir)
 
 
 if __name__ == "__main__":

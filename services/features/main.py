@@ -19,10 +19,10 @@ from shared.runtime.worker import Parts
 INTERVAL_SECONDS = 3600.0
 
 EXAMPLES = """\
-  --once                         build the features of the last 30 days, stop
-  --once --lookback-days 365     of the last year
-  --continuous --interval 3600   keep them up to date until Ctrl-C
-  --status                       rows, period, quality and last error of each site"""
+  {program} --once                         build the features of the last 30 days, stop
+  {program} --once --lookback-days 365     of the last year
+  {program} --continuous --interval 3600   keep them up to date until Ctrl-C
+  {program} --status                       rows, period, quality and last error of each site"""
 
 NOTHING_YET = "no site in the cloud store yet; copy some readings there with: python run_cloud_sync.py --once"
 

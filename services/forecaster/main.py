@@ -22,16 +22,16 @@ from shared.runtime.table import print_table
 from shared.runtime.worker import Parts
 
 TRAIN_EXAMPLES = """\
-  --train                      train every site's models, test them, let the better ones serve
-  --train --model-dir models/  keep the models in that folder (else FORECAST_MODEL_DIR, else var/models)
-  --evaluate                   every target and horizon against the baselines; nothing is stored
-  --status                     which model serves each target, its skill, how fresh its forecast is
+  {program} --train                      train every site's models, test them, let the better ones serve
+  {program} --train --model-dir models/  keep the models in that folder (else FORECAST_MODEL_DIR, else var/models)
+  {program} --evaluate                   every target and horizon against the baselines; nothing is stored
+  {program} --status                     which model serves each target, its skill, how fresh its forecast is
 
 environment: FORECAST_MODEL_DIR, FORECAST_TEST_SIZE (share of the history that tests, between 0 and 1)"""
 
 FORECAST_EXAMPLES = """\
-  --site home          forecast the next 48 h and print them by the hour with their band
-  --site home --json   the same as JSON"""
+  {program} --site home          forecast the next 48 h and print them by the hour with their band
+  {program} --site home --json   the same as JSON"""
 
 NO_SITE = "there is no site yet: run run_simulator.py --once (or der import FILE --site ID), then run_cloud_sync.py --once"
 NO_FEATURES = "run run_feature_engineering.py --once first"

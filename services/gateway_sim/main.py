@@ -91,7 +91,7 @@ def _execute(options: argparse.Namespace, resources: Resources) -> int:
 
 
 def _once(resources: Resources, config: GatewayConfiguration) -> int:
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = resources.clock.now().replace(microsecond=0)
     done = build(resources, config).measure(now=now)
     _printer(config)(done.readings)
     return 0
@@ -222,25 +222,24 @@ def _whole_seconds(text: str) -> int:
 
 
 _EXAMPLES = """\
-  {0} --once                                   one reading, printed and stored
-  {0} --continuous --interval 10               one every ten seconds until Ctrl-C
-  {0} --scheduled --interval 300               one at each full five minutes
-  {0} --historical --start 2024-01-01 --end 2024-02-01 --output january.parquet
-  {0} --generate-config --config home.json     a configuration to edit ...
-  {0} --once --config home.json                ... and to use"""
+  {program} --once                                   one reading, printed and stored
+  {program} --continuous --interval 10               one every ten seconds until Ctrl-C
+  {program} --scheduled --interval 300               one at each full five minutes
+  {program} --historical --start 2024-01-01 --end 2024-02-01 --output january.parquet
+  {program} --generate-config --config home.json     a configuration to edit ...
+  {program} --once --config home.json                ... and to use"""
 
 SIMULATOR = Command(
     name="run_simulator",
     summary="Simulate a gateway: solar, battery, home, car and grid price.",
-    examples=_EXAMPLES.format("run_simulator.py"),
+    examples=_EXAMPLES,
     add_arguments=lambda parser: _ignore(_add_customer_arguments(parser)),
     execute=_execute,
 )
 SIMULATE = Command(
     name="simulate",
-    summary="simulate a gateway: solar, battery, home, car and grid price",
-    examples=_EXAMPLES.format("der simulate")
-    + "\n  der simulate --days 60                       sixty days of history into the edge store",
+    summary="Simulate a gateway: solar, battery, home, car and grid price.",
+    examples=_EXAMPLES + "\n  {program} --days 60                       sixty days of history into the edge store",
     add_arguments=_add_arguments,
     execute=_execute,
 )

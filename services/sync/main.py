@@ -17,9 +17,9 @@ from shared.runtime.table import print_table
 from shared.runtime.worker import Parts
 
 EXAMPLES = """\
-  --once                       copy everything that is new, say what was done, stop
-  --continuous --interval 60   do so every 60 seconds until Ctrl-C
-  --status                     how far each site has come: lag, backlog, refused rows, last error"""
+  {program} --once                       copy everything that is new, say what was done, stop
+  {program} --continuous --interval 60   do so every 60 seconds until Ctrl-C
+  {program} --status                     how far each site has come: lag, backlog, refused rows, last error"""
 
 NOTHING_YET = "nothing to copy: the edge store has no readings yet; make some with: python run_simulator.py --once"
 

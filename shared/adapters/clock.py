@@ -1,6 +1,7 @@
 """Clocks: the machine's, which stands at the end of the data for imported history, and one that stands where it is put."""
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from shared.domain.site import Site
@@ -11,9 +12,9 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class PlatformClock:
-    """`Clock`. Asks the readings for imported sites alone."""
+    """`Clock`. The store of readings is opened for imported sites alone."""
 
-    def __init__(self, readings: ReadingStore) -> None:
+    def __init__(self, readings: Callable[[], ReadingStore]) -> None:
         self._readings = readings
         self._guard = threading.Lock()
         self._last = datetime.min.replace(tzinfo=UTC)
@@ -26,7 +27,7 @@ class PlatformClock:
 
     def now_at(self, site: Site) -> datetime:
         """`now` for a live site; else the end of the site's step that holds its newest reading: 00:00 after an hourly 23:00."""
-        found = None if site.live else self._readings.extent(site_id=site.site_id)
+        found = None if site.live else self._readings().extent(site_id=site.site_id)
         if found is None:
             return self.now()
         newest = found[0].end - _MICROSECOND

@@ -1,14 +1,17 @@
 """The gateway's own store: its outbox. It is written first, and sync sweeps it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
-
-import pandas as pd
+from typing import TYPE_CHECKING, Protocol
 
 from shared.domain.site import Site
 from shared.domain.tariff import Tariff
 from shared.domain.time import Interval
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

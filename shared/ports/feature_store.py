@@ -1,11 +1,14 @@
 """Feature tables: one row for each site and step, columns named by a catalog."""
 
-from typing import Protocol
+from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING, Protocol
 
 from shared.domain.feature import FeatureCatalog
 from shared.domain.time import Interval
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class FeatureStore(Protocol):

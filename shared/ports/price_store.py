@@ -1,11 +1,14 @@
 """Named price series, each value with the moment it was published."""
 
-from datetime import datetime
-from typing import Protocol
+from __future__ import annotations
 
-import pandas as pd
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
 
 from shared.domain.time import Interval
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class PriceStore(Protocol):

@@ -1,8 +1,11 @@
 """Rows that were refused, with the reason; nothing that a gateway sent is thrown away."""
 
-from typing import Protocol
+from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class QuarantineStore(Protocol):

@@ -20,9 +20,14 @@ class Command:
     summary: str
     """One line, as `der --help` lists it."""
     examples: str
+    """As they are written; `{program}` stands for the script, or for `der` and the command's name."""
     add_arguments: Callable[[argparse.ArgumentParser], None]
     execute: Callable[[argparse.Namespace, Resources], int | None]
     """Gets the parsed options and the resources, which open what is used; returns an exit status."""
+
+    def examples_of(self, program: str) -> str:
+        """The examples as a person types them."""
+        return self.examples.replace("{program}", program)
 
 
 def execute(command: Command, options: argparse.Namespace, *, program: str, state_dir: Path | None = None) -> int:
@@ -40,6 +45,6 @@ def execute(command: Command, options: argparse.Namespace, *, program: str, stat
 def script(command: Command, argv: Sequence[str] | None = None) -> int:
     """A root script: the command alone, its name the script's."""
     program = Path(sys.argv[0]).name
-    parser = Parser(prog=program, description=command.summary, examples=command.examples)
+    parser = Parser(prog=program, description=command.summary, examples=command.examples_of(program))
     command.add_arguments(parser)
     return execute(command, parser.parse_args(argv), program=program)

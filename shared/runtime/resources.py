@@ -86,7 +86,7 @@ class Resources:
     def clock(self) -> Clock:
         from shared.adapters.clock import PlatformClock
 
-        return PlatformClock(self.readings)
+        return PlatformClock(lambda: self.readings)
 
     @property
     def edge(self) -> EdgeStore:

@@ -15,7 +15,7 @@ DAY = datetime(2024, 6, 15, tzinfo=UTC)
 
 @pytest.fixture(params=["platform", "fixed"])
 def clock(request, store):
-    return PlatformClock(store.readings) if request.param == "platform" else FixedClock(NOON)
+    return PlatformClock(lambda: store.readings) if request.param == "platform" else FixedClock(NOON)
 
 
 def test_now_is_aware_utc_and_never_goes_back(clock):
@@ -46,7 +46,7 @@ def test_imported_history_without_readings_lives_now(clock):
 )
 def test_imported_history_lives_at_the_end_of_the_step_of_its_newest_reading(store, resolution, step, hours, end):
     store.readings.upsert(readings(step=step, hours=hours), stored_at=NOON)
-    clock = PlatformClock(store.readings)
+    clock = PlatformClock(lambda: store.readings)
     assert clock.now_at(a_site(live=False, resolution=resolution)) == end
     assert clock.now_at(a_site(live=True, resolution=resolution)) > end
 
