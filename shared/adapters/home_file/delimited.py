@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import warnings
 from collections import Counter
 from dataclasses import dataclass
@@ -36,11 +37,15 @@ def delimited_rows(path: Path, text: str) -> Rows:
     frame = _read(path, text, separator, header, names)
     # a row of units right below the names belongs to them
     if len(frame) and _is_units(frame.iloc[0].tolist()):
-        frame.columns = pd.Index([f"{name} {below}".strip() for name, below in zip(frame.columns, frame.iloc[0], strict=True)])
+        names = [f"{name} {below}".strip() for name, below in zip(names, frame.iloc[0], strict=True)]
         frame = frame.iloc[1:]
-    blank = (frame == "").all(axis=1).to_numpy()
-    frame = frame.loc[~blank, [name for name in frame.columns if name or (frame[name] != "").any()]]
-    return Rows(frame=frame.set_axis(pd.Index(_unique(list(frame.columns))), axis=1), separator=separator, notes=notes)
+    filled = frame.to_numpy() != ""
+    # a trailing separator makes a column without name and values
+    kept = [number for number, name in enumerate(names) if name.strip() or filled[:, number].any()]
+    frame = frame.iloc[filled.any(axis=1), kept]
+    return Rows(
+        frame=frame.set_axis(pd.Index(_unique([names[number].strip() for number in kept])), axis=1), separator=separator, notes=notes
+    )
 
 
 def _separator(lines: list[str]) -> tuple[str, int]:
@@ -86,22 +91,25 @@ def _read(path: Path, text: str, separator: str, header: int, names: list[str]) 
                 na_filter=False, skip_blank_lines=False, skipinitialspace=True, engine="c",
             )  # fmt: skip
     except pd.errors.EmptyDataError:
-        return pd.DataFrame({name: [] for name in names}, dtype=str)
+        return pd.DataFrame(columns=range(len(names)), dtype=str)
     except pd.errors.ParserError as problem:
-        raise InvalidValueError(
-            "file", str(path), f"is no regular table ({str(problem).strip().splitlines()[-1]}); mend that line"
-        ) from None
+        counted = re.search(r"in line (\d+), saw (\d+)", str(problem))
+        if counted is None:
+            reason = str(problem).strip().splitlines()[-1]
+            raise InvalidValueError("file", str(path), f"is no regular table ({reason}); mend it") from None
+        raise _too_long(path, header + 1 + int(counted[1]), names) from None
     frame = frame.fillna("")
     frame.index = pd.RangeIndex(header + 2, header + 2 + len(frame))
     extra = frame[len(names)].to_numpy() != ""
     if extra.any():
-        line = frame.index[int(extra.argmax())]
-        raise InvalidValueError(
-            f"line {line} of {path.name}", f"{len(names) + 1} values or more", f"does not fit the {len(names)} column names; mend that line"
-        )
-    frame = frame.drop(columns=[len(names)])
-    frame.columns = pd.Index([name.strip() for name in names])
-    return frame
+        raise _too_long(path, int(frame.index[int(extra.argmax())]), names)
+    return frame.drop(columns=[len(names)])
+
+
+def _too_long(path: Path, line: int, names: list[str]) -> InvalidValueError:
+    return InvalidValueError(
+        f"line {line} of {path.name}", f"{len(names) + 1} values or more", f"does not fit the {len(names)} column names; mend that line"
+    )
 
 
 def _cells(line: str, separator: str) -> list[str]:

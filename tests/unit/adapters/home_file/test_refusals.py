@@ -108,8 +108,13 @@ def test_wrong_endings_and_broken_json(read: Read, name: str, content: str, word
 
 
 def test_a_row_far_too_long_is_named_by_its_line(read: Read) -> None:
-    with pytest.raises(InvalidValueError, match="line 3 of home.csv is '3 values or more'"):
+    with pytest.raises(InvalidValueError, match=r"line 3 of home\.csv is '3 values or more'"):
         read("time,load_kw\n2024-06-15T00:00Z,1\n2024-06-15T01:00Z,2,3,4,5\n")
+
+
+def test_columns_without_a_name_do_no_harm(read: Read) -> None:
+    home = read("time,load_kw,,\n2024-06-15T00:00Z,1,a,b\n2024-06-15T01:00Z,2,c,\n")
+    assert home.readings["total_load_kw"].tolist() == [1, 2]
 
 
 def test_every_time_empty(read: Read) -> None:
