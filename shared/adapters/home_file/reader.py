@@ -15,7 +15,7 @@ from shared.adapters.home_file.moments import Stamps
 from shared.adapters.home_file.names import words
 from shared.adapters.home_file.numbers import is_numeric, read_numbers
 from shared.adapters.home_file.power import Converted, convert
-from shared.adapters.home_file.roles import BY_NAME
+from shared.adapters.home_file.roles import BY_NAME, role_of
 from shared.adapters.home_file.signs import settle
 from shared.adapters.home_file.steps import detect_resolution, gaps, in_order, steps_in
 from shared.adapters.home_file.table import Table, read_table
@@ -184,7 +184,7 @@ def _require_meaning(table: Table, values: _Values) -> None:
     """Raise unless there is a load or solar value."""
     has = [name for name in ("load_kw", "solar_kw") if name in values.by_role]
     if not has:
-        numeric = [str(name) for name in table.frame.columns if is_numeric(table, str(name))]
+        numeric = [str(name) for name in table.frame.columns if is_numeric(table, str(name)) and role_of(str(name)) is None]
         example = numeric[0] if numeric else "COLUMN"
         raise InvalidValueError(
             "load or solar column",
