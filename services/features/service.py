@@ -23,7 +23,7 @@ from shared.ports.site_store import SiteStore, TariffStore
 STEP = "features"
 """Its watermark is the newest `stored_at` of the readings that are in the table."""
 INPUTS_STEP = "features.inputs"
-"""Its `rows` is the digest, as a number, of the site, tariff and catalog that the table was made with."""
+"""Its digest is that of the site, tariff and catalog that the table was made with."""
 
 HORIZON = timedelta(hours=49)
 """How far beyond now the columns that are known ahead are written."""
@@ -121,7 +121,7 @@ class FeatureService:
             return self.build(site_id=site_id, now=now, lookback=self._lookback)
         newest = self._readings.changed_since(site_id=site_id, stored_at=before.watermark)
         watermark = newest[1] if newest else before.watermark
-        if inputs is None or inputs.rows != self._digest(site):
+        if inputs is None or inputs.digest != self._digest(site):
             start = self._earliest(site, now, self._lookback)
             extent = self._features.extent(site_id=site_id)
             start = min(start, extent[0].start) if extent else start
@@ -172,7 +172,7 @@ class FeatureService:
         tariff = self._tariffs.get(site.site_id)
         rows = sum(self._write_rows(site, tariff, interval, now) for interval in intervals)
         before = self._progress.get(step=STEP, site_id=site.site_id)
-        self._progress.put(Progress(step=INPUTS_STEP, site_id=site.site_id, updated_at=now, rows=self._digest(site)))
+        self._progress.put(Progress(step=INPUTS_STEP, site_id=site.site_id, updated_at=now, digest=self._digest(site)))
         self._progress.put(
             Progress(step=STEP, site_id=site.site_id, watermark=watermark, updated_at=now, rows=(before.rows if before else 0) + rows)
         )
@@ -202,12 +202,12 @@ class FeatureService:
         day = timedelta(days=1)  # local dates may be one off from UTC's
         return self._holidays.dates(tariff.holiday_calendar, first=(interval.start - day).date(), last=(interval.end + day).date())
 
-    def _digest(self, site: Site) -> int:
-        """A number below 2^60 that is the same for the same site, tariff and catalog."""
+    def _digest(self, site: Site) -> str:
+        """The same for the same site, tariff and catalog."""
         tariff = self._tariffs.get(site.site_id)
         words = [SiteDocument.from_domain(site).model_dump_json(), self._catalog.version]
         words += [TariffDocument.from_domain(tariff).model_dump_json()] if tariff else []
-        return int(hashlib.sha256("\n".join(words).encode()).hexdigest()[:15], 16)
+        return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
     def _status(self, site: Site) -> FeatureStatus:
         progress = self._progress.get(step=STEP, site_id=site.site_id)

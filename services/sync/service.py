@@ -23,7 +23,7 @@ from shared.ports.site_store import SiteStore, TariffStore
 
 STEP = "sync"
 ANNOUNCEMENT_STEP = "sync.announcement"
-"""Its `rows` is the digest, as a number, of the announcement that was taken over last."""
+"""Its digest is that of the announcement that was taken over last."""
 
 PRICES_AGAIN = timedelta(days=3)
 PRICES_AHEAD = timedelta(days=14)
@@ -224,11 +224,11 @@ class SyncService:
             return known is None and self._sites.put(Site(site_id=site_id))
         digest = _digest(*announced)
         taken = self._progress.get(step=ANNOUNCEMENT_STEP, site_id=site_id)
-        if known is not None and taken is not None and taken.rows == digest:
+        if known is not None and taken is not None and taken.digest == digest:
             return False
         changed = self._sites.put(announced[0])
         changed |= self._tariffs.put(site_id, announced[1])
-        self._progress.put(Progress(step=ANNOUNCEMENT_STEP, site_id=site_id, updated_at=now, rows=digest))
+        self._progress.put(Progress(step=ANNOUNCEMENT_STEP, site_id=site_id, updated_at=now, digest=digest))
         return changed
 
     def _copy_prices(self, series_ids: Sequence[str], *, everything: bool, now: datetime) -> int:
@@ -292,8 +292,8 @@ def _span(readings: pd.DataFrame) -> Interval:
     return Interval(start=first, end=last + _MICROSECOND)
 
 
-def _digest(site: Site, tariff: Tariff) -> int:
-    """A number below 2^60 that is the same for the same words. Defaults are left out, so a new field does not change it."""
+def _digest(site: Site, tariff: Tariff) -> str:
+    """The same for the same words. Defaults are left out, so a new field does not change it."""
     documents = (SiteDocument.from_domain(site), TariffDocument.from_domain(tariff))
     words = "\n".join(document.model_dump_json(exclude_defaults=True) for document in documents)
-    return int(hashlib.sha256(words.encode()).hexdigest()[:15], 16)
+    return hashlib.sha256(words.encode()).hexdigest()

@@ -19,6 +19,8 @@ class Progress:
     """Handled since the beginning."""
     rejected: int = 0
     last_error: str | None = None
+    digest: str | None = None
+    """Of what the step was last made with, where it must begin anew when that changes."""
 
 
 class ProgressStore(Protocol):

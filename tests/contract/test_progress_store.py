@@ -15,7 +15,7 @@ def progress(**changes) -> Progress:
 
 
 def test_progress_is_read_back_whole(store):
-    step = progress(rejected=2, last_error="cloud store is locked")
+    step = progress(rejected=2, last_error="cloud store is locked", digest="5f1d")
     store.progress.put(step)
     assert store.progress.get(step="sync", site_id="home") == step
 

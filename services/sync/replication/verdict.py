@@ -123,10 +123,10 @@ def _flags(values: Values, stamps: Instants, *, site: Site, now: datetime) -> ND
 
 
 def _missing(column: dict[str, Values], site: Site) -> Mask:
-    """A value that the site's devices measure is absent."""
+    """A value that the site's devices measure is absent. A battery assumed for imported history measures nothing."""
     expected = ["total_load_kw"]
     expected += ["solar_generation_kw"] if site.solar else []
-    expected += ["battery_power_kw", "battery_soc_percent"] if site.battery else []
+    expected += ["battery_power_kw", "battery_soc_percent"] if site.battery and site.live else []
     absent: Mask = np.any([np.isnan(column[name]) for name in expected], axis=0)
     return absent
 

@@ -125,6 +125,12 @@ def test_what_a_site_does_not_have_is_not_missing():
     assert flags_of(one(solar_generation_kw=np.nan, battery_power_kw=np.nan, battery_soc_percent=np.nan), bare) == Quality.GOOD
 
 
+def test_the_battery_assumed_for_imported_history_is_not_missing():
+    without = one(battery_soc_percent=np.nan, battery_power_kw=np.nan, net_grid_flow_kw=np.nan)
+    assert flags_of(without, a_site(live=False)) == Quality.GOOD
+    assert flags_of(without, a_site(live=True)) == Quality.MISSING
+
+
 def test_an_ev_beyond_its_charge_point_is_out_of_range():
     site = a_site(ev=EvSpec(max_charge_rate_kw=7.2))
     assert flags_of(one(ev_charging_kw=9.0), site) == Quality.OUT_OF_RANGE

@@ -4,7 +4,7 @@ from shared.adapters.embedded.columns import micros, moment
 from shared.adapters.embedded.sqlite import SqliteFile
 from shared.ports.progress_store import Progress
 
-_COLUMNS = "step, site_id, watermark, updated_at, rows, rejected, last_error"
+_COLUMNS = "step, site_id, watermark, updated_at, rows, rejected, last_error, digest"
 
 
 class SqliteProgress:
@@ -31,9 +31,10 @@ class SqliteProgress:
             progress.rows,
             progress.rejected,
             progress.last_error,
+            progress.digest,
         )
         with self._file.write() as connection:
-            connection.execute(f"INSERT OR REPLACE INTO progress ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608  # constant names
+            connection.execute(f"INSERT OR REPLACE INTO progress ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608  # constant names
 
     def list(self, *, step: str) -> list[Progress]:
         with self._file.read() as connection:
@@ -41,8 +42,8 @@ class SqliteProgress:
         return [_progress(row) for row in rows]
 
 
-def _progress(row: tuple[str, str, int | None, int, int, int, str | None]) -> Progress:
-    step, site_id, watermark, updated_at, rows, rejected, last_error = row
+def _progress(row: tuple[str, str, int | None, int, int, int, str | None, str | None]) -> Progress:
+    step, site_id, watermark, updated_at, rows, rejected, last_error, digest = row
     return Progress(
         step=step,
         site_id=site_id,
@@ -51,4 +52,5 @@ def _progress(row: tuple[str, str, int | None, int, int, int, str | None]) -> Pr
         rows=rows,
         rejected=rejected,
         last_error=last_error,
+        digest=digest,
     )

@@ -135,5 +135,6 @@ CREATE TABLE progress (
   rows INTEGER NOT NULL,
   rejected INTEGER NOT NULL,
   last_error TEXT,
+  digest TEXT,
   PRIMARY KEY (step, site_id)
 ) STRICT, WITHOUT ROWID;
