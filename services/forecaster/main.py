@@ -35,8 +35,6 @@ FORECAST_EXAMPLES = """\
 
 NO_SITE = "there is no site yet: run run_simulator.py --once (or der import FILE --site ID), then run_cloud_sync.py --once"
 NO_FEATURES = "run run_feature_engineering.py --once first"
-FITS_PER_TARGET = 5
-"""What a training mostly takes; the bar needs a guess."""
 
 
 def build(resources: Resources, *, model_dir: Path | None = None) -> ForecastService:
@@ -76,9 +74,9 @@ def execute_train(options: argparse.Namespace, resources: Resources) -> int:
     learnable = _with_features(resources, sites)
     for site in learnable:
         now = resources.clock.now_at(site)
-        targets = len(service.status(site_id=site.site_id, now=now).targets)
+        work = service.planned_fits(site_id=site.site_id, now=now, test_share=settings.test_size)
         verb = "Training" if options.train else "Evaluating"
-        with progress(f"{verb} {site.site_id}", targets * FITS_PER_TARGET) as advance:
+        with progress(f"{verb} {site.site_id}", work) as advance:
             if options.train:
                 report = service.train(site_id=site.site_id, now=now, test_share=settings.test_size, progress=advance)
             else:

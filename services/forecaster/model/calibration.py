@@ -20,8 +20,11 @@ CORE_LEVELS = (0.1, 0.5, 0.9)
 LEAD_EDGES_HOURS = (0.0, 6.0, 24.0)
 """Beginnings of the lead-time buckets."""
 
-PRIOR_DAYS = 4
-"""Days of outcomes that count as much as the normal distribution's multipliers."""
+PRIOR_DAYS = 8
+"""Days of outcomes that count as much as the multipliers that hold before anything is learned."""
+
+OVERCONFIDENCE = 1.3
+"""How much wider the truth spreads around unseen days than the trees' band, before that was measured at a site."""
 
 _NORMAL = {0.05: -1.2835, 0.1: -1.0, 0.25: -0.5263, 0.5: 0.0, 0.75: 0.5263, 0.9: 1.0, 0.95: 1.2835}
 """Standard normal quantiles over that of level 0.9: what holds before anything is learned."""
@@ -43,8 +46,8 @@ class Calibration:
 
 
 def uncalibrated(levels: Sequence[float]) -> Calibration:
-    """The multipliers of a normal distribution."""
-    row = [_NORMAL[level] for level in levels]
+    """The multipliers of a normal distribution, widened as models need that have seen their own past alone."""
+    row = [OVERCONFIDENCE * _NORMAL[level] for level in levels]
     return Calibration(levels=tuple(levels), multipliers=np.tile(row, (len(LEAD_EDGES_HOURS), 1)))
 
 

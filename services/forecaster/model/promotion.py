@@ -16,9 +16,6 @@ from services.forecaster.model.split import ISSUE_EVERY_HOURS, REFIT_DAYS, Fold,
 from services.forecaster.model.training import Progress, fit_all, forecast_folds, history_days, tuned
 from shared.domain.forecast import QUANTILE_LEVELS
 
-FITS_AT_MOST = 6
-"""Fits of one training at most: a rehearsal, the folds of the test, the final one."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Champion:
@@ -69,8 +66,7 @@ def train(
     if days == 0:
         return _no_model(f"too little history for a model: {history_days(series, now):.1f} days of at least 9")
     first = now - days * series.per_day
-    rehearsal = _rehearsal(series, first)
-    folds = [*rehearsal, *rolling_folds(first=first, end=now, per_day=series.per_day)]
+    folds = _folds(series, first=first, now=now)
     *fits, final = fit_all(series, [*(fold.until for fold in folds), now], rating_kw=rating_kw, seed=seed, on_fit=on_fit)
     if final is None:
         return _no_model("what was measured is too little or always the same: nothing to learn")
@@ -85,11 +81,18 @@ def train(
     return Training(verdict=verdict, model=model, scores=tuple(scored.scores()), test_days=days)
 
 
-def _rehearsal(series: Series, first: int) -> list[Fold]:
-    """A week of forecasts before the test that calibrates its first model."""
+def planned_fits(series: Series, *, now: int, test_share: float) -> int:
+    """How many fits `train` is going to make."""
+    days = days_of_test(history_days(series, now), test_share)
+    return len(_folds(series, first=now - days * series.per_day, now=now)) + 1 if days else 0
+
+
+def _folds(series: Series, *, first: int, now: int) -> list[Fold]:
+    """The test from `first` on, after a week of forecasts that calibrates its first model."""
     begin = first - REFIT_DAYS * series.per_day
     every = series.per_day * ISSUE_EVERY_HOURS // 24
-    return [Fold(until=begin, issues=np.arange(begin, first, every))] if begin > 0 else []
+    rehearsal = [Fold(until=begin, issues=np.arange(begin, first, every))] if begin > 0 else []
+    return [*rehearsal, *rolling_folds(first=first, end=now, per_day=series.per_day)]
 
 
 def _no_model(reason: str) -> Training:

@@ -36,7 +36,7 @@ PARAMETERS = {
     "eta": 0.1,
     "subsample": 0.7,
     "colsample_bytree": 0.6,
-    "min_child_weight": 10,
+    "min_child_weight": 40,
     "nthread": 1,
     "verbosity": 0,
 }

@@ -15,7 +15,8 @@ LEAST_TRAINING_DAYS = 7
 LEAST_TEST_DAYS = 2
 MOST_TEST_DAYS = 60
 REFIT_DAYS = 7
-MOST_FOLDS = 3
+MOST_FOLDS = 6
+"""Refits of a test at most; the longer ones are then more than a week apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 from services.forecaster.model import hindcast as past
 from services.forecaster.model.answer import Forecaster, answer
 from services.forecaster.model.fallback import PREFIX, VERSION, fallback, missing_reasons
-from services.forecaster.model.promotion import Champion, Training, train
+from services.forecaster.model.promotion import Champion, Training, planned_fits, train
 from services.forecaster.model.quantile import MODEL_NAME
 from services.forecaster.model.series import COLUMNS, Series
 from services.forecaster.service.registry import Serving, manifest_of, serving
@@ -97,6 +97,12 @@ class ForecastService:
             Evaluation(target=target, scores=test.scores, test_days=test.test_days, reason=test.verdict.reason)
             for target, test in tests.items()
         )
+
+    def planned_fits(self, *, site_id: str, now: datetime, test_share: float = DEFAULT_TEST_SHARE) -> int:
+        """How much work `train` or `evaluate` is: what their `progress` is told adds up to this."""
+        table = self._learnable(site_id, now)
+        every = [table.series(target) for target in table.targets]
+        return sum(planned_fits(series, now=series.index_of(instant64(now)), test_share=test_share) for series in every)
 
     def forecast(self, *, site_id: str, now: datetime, run: str = "live") -> ForecastRun:
         """48 h of every target from the step of `now`, by the champion or a named baseline; stored. Always served."""

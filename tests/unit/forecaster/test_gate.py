@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.forecaster.model.gate import Duel, decide
-from services.forecaster.model.promotion import Champion, train
+from services.forecaster.model.promotion import Champion, planned_fits, train
 from services.forecaster.model.split import days_of_test, rolling_folds
 from services.forecaster.model.training import fit_at
 from shared.domain.forecast import Target
@@ -84,3 +84,10 @@ def test_folds_cover_the_test_with_refits_at_most_weekly():
     issues = np.concatenate([fold.issues for fold in folds])
     assert issues.tolist() == list(range(100, 100 + 20 * 24, 6))
     assert all((fold.issues >= fold.until).all() for fold in folds)
+
+
+@pytest.mark.parametrize("now", [6 * 24, 12 * 24, NOW])
+def test_progress_adds_up_to_the_planned_fits(now):
+    series, done = a_series(), []
+    train(series, now=now, rating_kw=None, test_share=0.25, seed=1, champion=None, on_fit=lambda: done.append(1))
+    assert len(done) == planned_fits(series, now=now, test_share=0.25)

@@ -62,10 +62,10 @@ def test_calibration_widens_a_band_that_held_too_little():
     assert untouched == pytest.approx(uncalibrated(QUANTILE_LEVELS).apply(core[:1], np.array([1.0]), 0.0)[0])
 
 
-def test_the_core_levels_are_kept_where_nothing_was_learned():
+def test_before_anything_is_learned_each_side_of_the_band_is_widened_alike():
     core = np.array([[1.0, 2.0, 5.0]])
     spread = uncalibrated(CORE_LEVELS).apply(core, np.array([0.0]), 0.0)
-    assert spread[0].tolist() == [1.0, 2.0, 5.0]
+    assert spread[0] == pytest.approx([2.0 - 1.3 * 1.0, 2.0, 2.0 + 1.3 * 3.0])
 
 
 def test_the_sun_gives_nothing_at_night_and_never_more_than_the_rating(solar_model):
