@@ -219,10 +219,13 @@ def _build(problem: Problem, steer: Steering, grid_choice: NDArray[np.bool_], ba
     terminal = np.zeros(n)
     terminal[-1] = -steer.terminal_per_kwh
     floor, ceiling = _band(problem)
+    # who is still on the way back into the band does not turn round
+    below = np.concatenate(([problem.initial_energy_kwh], floor[:-1])) < battery.min_energy_kwh - 1e-9
+    above = np.concatenate(([problem.initial_energy_kwh], ceiling[:-1])) > battery.max_energy_kwh + 1e-9
     curtailable = problem.solar_kw if problem.solar_curtailable else 0.0
     bounds: dict[str, tuple[Array | float, Array | float, Array | float]] = {
-        "charge": (wear * battery.charge_efficiency + tie, 0.0, battery.max_charge_rate_kw),
-        "discharge": (wear / battery.discharge_efficiency + tie, 0.0, battery.max_discharge_rate_kw),
+        "charge": (wear * battery.charge_efficiency + tie, 0.0, np.where(above, 0.0, battery.max_charge_rate_kw)),
+        "discharge": (wear / battery.discharge_efficiency + tie, 0.0, np.where(below, 0.0, battery.max_discharge_rate_kw)),
         "bought": (steer.import_per_kwh * hours, 0.0, np.minimum(most_bought, import_limit)),
         "over_bought": ((steer.import_per_kwh + breach) * hours, 0.0, np.maximum(0.0, most_bought - import_limit)),
         "sold": (-steer.export_per_kwh * hours, 0.0, np.minimum(most_sold, export_limit)),

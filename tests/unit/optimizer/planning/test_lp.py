@@ -132,6 +132,16 @@ def test_a_state_of_charge_outside_the_band_is_led_back_and_reported(soc: float,
     assert 10.0 - 1e-6 <= plan.slots[-1].soc_percent <= 90.0 + 1e-6
 
 
+def test_the_way_back_into_the_band_never_turns_round_even_where_a_limit_slows_it() -> None:
+    plan = make_plan(
+        a_problem(
+            solar_kw=[2, 9, 2, 9, 2, 9, 2, 9], export_price_per_kwh=[0.5, -0.1] * 4, initial_soc_percent=99.0,
+            limits=GridConnection(max_export_kw=0.5), solar_curtailable=False,
+        )
+    )  # fmt: skip
+    check(plan)
+
+
 def test_a_state_that_cannot_be_left_still_gets_a_plan() -> None:
     stuck = a_battery(max_charge_rate_kw=0.0, max_discharge_rate_kw=0.0)
     plan = make_plan(a_problem(battery=stuck, initial_soc_percent=2.0))
