@@ -15,11 +15,10 @@ from services.forecaster.service import ForecastService
 from services.optimizer import main as optimizer
 from services.optimizer.service import PlannerService
 from services.sync import main as sync
-from shared.domain.forecast import Target
 from shared.domain.savings import SavingsReport
 from shared.domain.schedule import Schedule
 from shared.domain.site import Site
-from shared.runtime.progress import progress
+from shared.runtime.progress import Bar, progress
 from shared.runtime.resources import Resources
 
 RETRAIN_AFTER = timedelta(days=1)
@@ -40,8 +39,9 @@ class Prepared:
 class Pipeline:
     """Every use case that `der run` and `der backtest` compose, on one set of resources."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, *, bar: Bar = progress) -> None:
         self._resources = resources
+        self._bar = bar
 
     @cached_property
     def features(self) -> FeatureService:
@@ -59,7 +59,7 @@ class Pipeline:
         """Copy to the cloud store what the edge store has and it lacks."""
         service = sync.build(self._resources)
         clock = self._resources.clock
-        with progress("copying readings to the cloud store", service.backlog(now=clock.now())) as advance:
+        with self._bar("copying readings to the cloud store", service.backlog(now=clock.now())) as advance:
             service.sweep(now=clock.now(), stamp=clock.now, report=advance)
 
     def prepare(self, site: Site) -> Prepared:
@@ -82,8 +82,8 @@ class Pipeline:
 
     def train(self, site: Site, now: datetime) -> None:
         """Train, test and where it is better promote the models of a site."""
-        targets = len(self.forecaster.status(site_id=site.site_id, now=now).targets)
-        with progress(f"training the models of {site.site_id}", targets * forecaster.FITS_PER_TARGET) as advance:
+        work = self.forecaster.planned_fits(site_id=site.site_id, now=now)
+        with self._bar(f"training the models of {site.site_id}", work) as advance:
             self.forecaster.train(site_id=site.site_id, now=now, progress=advance)
 
     def backtest(self, site: Site, *, days: int) -> SavingsReport:
@@ -92,14 +92,14 @@ class Pipeline:
         issue_times = self.planner.backtest_issue_times(site_id=site.site_id, now=now, days=days, every=HINDCAST_EVERY)
         targets = len(self.forecaster.status(site_id=site.site_id, now=now).targets)
         refits = targets * -(-days * timedelta(days=1) // REFIT_EVERY)
-        with progress(f"forecasting {site.site_id} as of {len(issue_times)} past moments", refits) as advance:
+        with self._bar(f"forecasting {site.site_id} as of {len(issue_times)} past moments", refits) as advance:
             self.forecaster.hindcast(site_id=site.site_id, issue_times=issue_times, refit_every=REFIT_EVERY, progress=advance)
-        with progress(f"replaying {days} days of {site.site_id}", days) as advance:
+        with self._bar(f"replaying {days} days of {site.site_id}", days) as advance:
             return self.planner.backtest(site_id=site.site_id, now=now, days=days, progress=advance)
 
     def _needs_training(self, site: Site, now: datetime) -> bool:
-        versions = self._resources.models.versions(site_id=site.site_id, target=Target.LOAD)
-        return not versions or now - versions[0].trained_at > RETRAIN_AFTER
+        trained = self.forecaster.status(site_id=site.site_id, now=now).last_training
+        return trained is None or now - trained > RETRAIN_AFTER
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from shared.runtime.command import Command
 from shared.runtime.instance_lock import hold
 from shared.runtime.life import run_until_signalled
 from shared.runtime.logging import logger
+from shared.runtime.progress import silent
 from shared.runtime.resources import Resources
 from shared.runtime.settings import load
 from shared.runtime.worker import Parts, Timer
@@ -102,7 +103,7 @@ def _execute(options: argparse.Namespace, resources: Resources) -> int:
         return run_until_signalled(
             resources,
             [*gateway, sync.parts(resources), features.parts(resources), forecaster.parts(resources), optimizer.parts(resources), api_parts,
-             _savings_parts(resources, pipeline)],
+             _savings_parts(resources)],
             companions=[api.server(app, place, ready=ready)],
         )  # fmt: skip
 
@@ -127,8 +128,8 @@ def _gateway(options: argparse.Namespace, resources: Resources) -> list[Parts]:
     return [gateway_sim.parts(resources, service)]
 
 
-def _savings_parts(resources: Resources, pipeline: Pipeline) -> Parts:
-    savings = _Savings(resources=resources, pipeline=pipeline)
+def _savings_parts(resources: Resources) -> Parts:
+    savings = _Savings(resources=resources, pipeline=Pipeline(resources, bar=silent))
     return Parts(name="embedded", timers=(Timer(name="savings", every=SAVINGS_CHECK, step=savings.step),))
 
 

@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 Advance = Callable[[int], None]
+Bar = Callable[[str, int], AbstractContextManager[Advance]]
+"""Takes a description and the total amount of work."""
 
 
 @contextmanager
@@ -23,3 +25,9 @@ def progress(description: str, total: int) -> Iterator[Advance]:
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(description, total=total)
         yield lambda amount: bar.advance(task, amount)
+
+
+@contextmanager
+def silent(_description: str, _total: int) -> Iterator[Advance]:
+    """No bar at all: for work in the background."""
+    yield lambda _amount: None

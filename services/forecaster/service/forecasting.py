@@ -81,6 +81,8 @@ class ForecastService:
         """Train and test every target; promote what passes the gate. Raises `NothingToForecastError` without features."""
         table = self._learnable(site_id, now)
         results = [self._train_target(table, target, now, test_share, progress) for target in table.targets]
+        for each in results:
+            self._note(f"{TRAIN_STEP}.{each.target}", site_id, now, watermark=now, rows=int(each.promoted))
         self._note(TRAIN_STEP, site_id, now, watermark=floor_to(now, table.site.resolution), rows=sum(each.promoted for each in results))
         return TrainingReport(site_id=site_id, targets=tuple(results))
 
@@ -250,7 +252,7 @@ class ForecastService:
         else:
             plain = fallback(series, until=issue, rating_kw=table.rating_kw)
             forecaster, name, version, skill = plain, f"{PREFIX}:{plain.name}", VERSION, None
-            reasons += plain.reasons
+            reasons += [*self._untested(table.site.site_id, target, found), *plain.reasons]
         data_as_of = from_instant64(series.time_of(known)) if known > 0 else now
         if now - data_as_of > STALE_AFTER:
             reasons.append(f"the newest {COLUMNS[target]} is {(now - data_as_of) / timedelta(hours=1):.1f} h old")
@@ -268,6 +270,11 @@ class ForecastService:
             degraded=tuple(dict.fromkeys(reasons)),
         )
 
+    def _untested(self, site_id: str, target: Target, found: Serving) -> tuple[str, ...]:
+        """Why a baseline serves for want of a trained model; nothing where one was trained and the baseline did better."""
+        tested = self._progress.get(step=f"{TRAIN_STEP}.{target}", site_id=site_id) is not None
+        return () if tested or found.problems or found.model is not None else ("no model has been trained yet",)
+
     def _target_status(self, table: SiteTable, target: Target, now: datetime) -> TargetStatus:
         site_id = table.site.site_id
         found = serving(self._models, site_id=site_id, target=target, catalog_version=table.catalog_version)
@@ -281,7 +288,7 @@ class ForecastService:
             skill=manifest.metrics.get("skill") if manifest else None,
             issued_at=newest.issued_at if newest else None,
             data_as_of=newest.data_as_of if newest else None,
-            problems=found.problems,
+            problems=(*found.problems, *self._untested(site_id, target, found)),
         )
 
     def _note(self, step: str, site_id: str, now: datetime, *, watermark: datetime, rows: int) -> None:

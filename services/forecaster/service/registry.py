@@ -24,6 +24,7 @@ class Serving:
     model: QuantileModel | None
     manifest: ModelManifest | None
     problems: tuple[str, ...]
+    """Empty with no model: none was ever promoted."""
 
 
 def serving(models: ModelStore, *, site_id: str, target: Target, catalog_version: str) -> Serving:
@@ -32,8 +33,6 @@ def serving(models: ModelStore, *, site_id: str, target: Target, catalog_version
     champion = _champion(models, site_id, target, problems)
     versions = [manifest.model_version for manifest in _versions(models, site_id, target, problems)]
     candidates = list(dict.fromkeys([*([champion] if champion else []), *versions]))
-    if not candidates and not problems:
-        return Serving(model=None, manifest=None, problems=("no model has been trained and promoted yet",))
     for version in candidates:
         found = _load(models, site_id, target, version, catalog_version=catalog_version, problems=problems)
         if found is not None:

@@ -96,6 +96,18 @@ def test_before_any_training_a_named_baseline_serves_and_says_so(home):
     assert forecast.data_as_of == NOW
 
 
+def test_a_baseline_that_beat_the_trained_model_is_no_degraded_forecast(tmp_path):
+    noise = TABLE.assign(load_kw=TABLE["load_kw"].where(TABLE["load_kw"].isna(), np.random.default_rng(5).gamma(2.0, 0.5, len(TABLE))))
+    home = Home(tmp_path, table=noise)
+    report = home.service.train(site_id="home", now=NOW)
+    refused = next(result for result in report.targets if result.target is Target.LOAD)
+    assert not refused.promoted
+    forecast = home.forecast()
+    assert forecast.model_name.startswith("baseline:")
+    assert forecast.degraded == ()
+    home.cloud.close()
+
+
 def test_a_promoted_model_serves_with_its_skill(trained, training):
     load = next(result for result in training[1].targets if result.target is Target.LOAD)
     assert load.promoted

@@ -195,7 +195,8 @@ function describeForecasts(forecasts, before, series) {
     const forecast = forecasts[target];
     if (!forecast) continue;
     const held = heldShare(before[target], series, column);
-    const skill = forecast.skill === null ? "skill not yet measured" : `skill ${share(forecast.skill)}`;
+    const rule = forecast.model_name.startsWith("baseline:") ? `by a simple rule (${forecast.model_name.slice(9).replaceAll("_", " ")})` : "skill not yet measured";
+    const skill = forecast.skill === null ? rule : `skill ${share(forecast.skill)}`;
     parts.push(`${label}: ${skill}${held === null ? "" : `, the band held ${share(held)} of the last day`}`);
   }
   setText("forecast-note", parts.join(" · "));
