@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,11 +22,19 @@ from shared.runtime.settings import load
 from shared.runtime.table import print_table
 from shared.runtime.worker import Parts
 
-TRAIN_EXAMPLES = """\
+SCRIPT_EXAMPLES = """\
   {program} --train                      train every site's models, test them, let the better ones serve
   {program} --train --model-dir models/  keep the models in that folder (else FORECAST_MODEL_DIR, else var/models)
   {program} --evaluate                   every target and horizon against the baselines; nothing is stored
   {program} --status                     which model serves each target, its skill, how fresh its forecast is
+
+environment: FORECAST_MODEL_DIR, FORECAST_TEST_SIZE (share of the history that tests, between 0 and 1)"""
+
+TRAIN_EXAMPLES = """\
+  {program}                         train every site's models, test them, let the better ones serve
+  {program} --model-dir models/     keep the models in that folder (else FORECAST_MODEL_DIR, else var/models)
+  {program} --evaluate              every target and horizon against the baselines; nothing is stored
+  {program} --status                which model serves each target, its skill, how fresh its forecast is
 
 environment: FORECAST_MODEL_DIR, FORECAST_TEST_SIZE (share of the history that tests, between 0 and 1)"""
 
@@ -55,8 +64,18 @@ def parts(resources: Resources) -> Parts:
     return handlers.parts(build(resources), clock=resources.clock, test_share=settings.test_size)
 
 
+def add_script_arguments(parser: argparse.ArgumentParser) -> None:
+    """The root script's: exactly one mode."""
+    _add_train_options(parser, mode_required=True)
+
+
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
-    mode = parser.add_mutually_exclusive_group(required=True)
+    """Those of `der train`: without a mode it trains."""
+    _add_train_options(parser, mode_required=False)
+
+
+def _add_train_options(parser: argparse.ArgumentParser, *, mode_required: bool) -> None:
+    mode = parser.add_mutually_exclusive_group(required=mode_required)
     mode.add_argument("--train", action="store_true", help="train, test and promote models")
     mode.add_argument("--evaluate", action="store_true", help="test models against the baselines, store nothing")
     mode.add_argument("--status", action="store_true", help="show which models serve")
@@ -75,16 +94,16 @@ def execute_train(options: argparse.Namespace, resources: Resources) -> int:
     for site in learnable:
         now = resources.clock.now_at(site)
         work = service.planned_fits(site_id=site.site_id, now=now, test_share=settings.test_size)
-        verb = "Training" if options.train else "Evaluating"
+        verb = "Evaluating" if options.evaluate else "Training"
         with progress(f"{verb} {site.site_id}", work) as advance:
-            if options.train:
-                report = service.train(site_id=site.site_id, now=now, test_share=settings.test_size, progress=advance)
-            else:
+            if options.evaluate:
                 evaluations = service.evaluate(site_id=site.site_id, now=now, test_share=settings.test_size, progress=advance)
-        if options.train:
-            _print_training(report)
-        else:
+            else:
+                report = service.train(site_id=site.site_id, now=now, test_share=settings.test_size, progress=advance)
+        if options.evaluate:
             _print_evaluations(site.site_id, evaluations)
+        else:
+            _print_training(report)
     return 0
 
 
@@ -229,6 +248,7 @@ TRAIN = Command(
     add_arguments=add_train_arguments,
     execute=execute_train,
 )
+TRAIN_SCRIPT = replace(TRAIN, examples=SCRIPT_EXAMPLES, add_arguments=add_script_arguments)
 FORECAST = Command(
     name="forecast",
     summary="Forecast the next 48 hours of load, solar and price.",
@@ -240,4 +260,4 @@ COMMANDS: tuple[Command, ...] = (TRAIN, FORECAST)
 
 
 def cli(argv: Sequence[str] | None = None) -> int:
-    return script(TRAIN, argv)
+    return script(TRAIN_SCRIPT, argv)

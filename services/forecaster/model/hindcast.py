@@ -6,16 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.forecaster.model.answer import Forecaster, answer
+from services.forecaster.model.ensemble import MODEL_NAME, Ensemble
 from services.forecaster.model.fallback import PREFIX, Fallback, fallback, missing_reasons
 from services.forecaster.model.metrics import skill
-from services.forecaster.model.quantile import MODEL_NAME
 from services.forecaster.model.scores import MODEL, Outcomes, outcomes
 from services.forecaster.model.series import Indices, Series
-from services.forecaster.model.split import ISSUE_EVERY_HOURS, Fold
-from services.forecaster.model.training import Fitted, Progress, Tested, fit_all, forecast_fold, tuned
-
-WARM_UP_FOLDS = 2
-"""Refits before the first issue, whose forecasts choose and calibrate the first model that serves."""
+from services.forecaster.model.split import ISSUE_EVERY_HOURS, REHEARSALS, Fold
+from services.forecaster.model.training import Progress, Tested, fit_all, forecast_fold, tuned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +40,7 @@ def hindcast(series: Series, issues: Indices, *, rating_kw: float | None, refit_
     """Forecasts from sorted issues. Each knows what was known at its issue, each model what was known at its refit."""
     length = refit_days * series.per_day
     blocks = refits(issues, per_day=series.per_day, refit_days=refit_days)
-    warm = [(blocks[0][0] - length * back, np.empty(0, dtype=np.int64)) for back in range(WARM_UP_FOLDS, 0, -1)]
+    warm = [(blocks[0][0] - length * back, np.empty(0, dtype=np.int64)) for back in range(REHEARSALS, 0, -1)]
     plan = [*warm, *blocks]
     fits = fit_all(series, [until for until, _ in plan], rating_kw=rating_kw, seed=seed, on_fit=on_fit)
     tested: list[Tested] = []
@@ -79,7 +76,7 @@ def _serve_plainly(series: Series, issues: Indices, *, until: int, rating_kw: fl
     )
 
 
-def _serve(series: Series, issues: Indices, ready: Fitted, proof: Outcomes, *, until: int) -> Served:
+def _serve(series: Series, issues: Indices, ready: Ensemble, proof: Outcomes, *, until: int) -> Served:
     forecaster, name, gain = _chosen(ready, proof)
     return Served(
         until=until,
@@ -91,12 +88,12 @@ def _serve(series: Series, issues: Indices, ready: Fitted, proof: Outcomes, *, u
     )
 
 
-def _chosen(ready: Fitted, proof: Outcomes) -> tuple[Forecaster, str, float | None]:
+def _chosen(ready: Ensemble, proof: Outcomes) -> tuple[Forecaster, str, float | None]:
     """The model where it had beaten every baseline by then; else the best baseline."""
     losses = proof.losses()
     loss = losses.pop(MODEL)
     best = min(losses, key=lambda name: losses[name])
     if loss < losses[best]:
-        return ready.model, MODEL_NAME, skill(loss, losses[best])
-    baseline = Fallback(name=best, reasons=(), limits=ready.model.limits, band=ready.bands[best])
+        return ready, MODEL_NAME, skill(loss, losses[best])
+    baseline = Fallback(name=best, reasons=(), limits=ready.trees.limits, band=ready.bands[best])
     return baseline, f"{PREFIX}:{best}", 0.0

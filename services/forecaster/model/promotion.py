@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.forecaster.model.design import design
+from services.forecaster.model.ensemble import Ensemble
 from services.forecaster.model.gate import Duel, Verdict, decide
 from services.forecaster.model.limits import dark_steps, local_hours
 from services.forecaster.model.metrics import pinball, skill
-from services.forecaster.model.quantile import QuantileModel
 from services.forecaster.model.scores import MODEL, WHOLE, Outcomes, Score, outcomes
 from services.forecaster.model.series import Series
-from services.forecaster.model.split import ISSUE_EVERY_HOURS, REFIT_DAYS, Fold, days_of_test, rolling_folds
+from services.forecaster.model.split import ISSUE_EVERY_HOURS, REFIT_DAYS, REHEARSALS, Fold, days_of_test, rolling_folds
 from services.forecaster.model.training import Progress, fit_all, forecast_folds, history_days, tuned
 from shared.domain.forecast import QUANTILE_LEVELS
 
@@ -21,7 +21,7 @@ from shared.domain.forecast import QUANTILE_LEVELS
 class Champion:
     """The model that serves, and the step at which its training data ended."""
 
-    model: QuantileModel
+    model: Ensemble
     data_end: int
 
 
@@ -30,7 +30,7 @@ class Training:
     """What came of it. Without enough history `model` is None."""
 
     verdict: Verdict
-    model: QuantileModel | None
+    model: Ensemble | None
     scores: tuple[Score, ...]
     test_days: int
 
@@ -77,7 +77,7 @@ def train(
         return _no_model("no day of the test was measured")
     losses = scored.losses()
     verdict = decide(loss=losses.pop(MODEL), baseline_losses=losses, duel=_duel(series, scored, champion))
-    model = tuned(series, final, tested, until=now).model
+    model = tuned(series, final, tested, until=now)
     return Training(verdict=verdict, model=model, scores=tuple(scored.scores()), test_days=days)
 
 
@@ -88,11 +88,11 @@ def planned_fits(series: Series, *, now: int, test_share: float) -> int:
 
 
 def _folds(series: Series, *, first: int, now: int) -> list[Fold]:
-    """The test from `first` on, after a week of forecasts that calibrates its first model."""
-    begin = first - REFIT_DAYS * series.per_day
-    every = series.per_day * ISSUE_EVERY_HOURS // 24
-    rehearsal = [Fold(until=begin, issues=np.arange(begin, first, every))] if begin > 0 else []
-    return [*rehearsal, *rolling_folds(first=first, end=now, per_day=series.per_day)]
+    """The test from `first` on, after the rehearsals that tune its first model."""
+    length, every = REFIT_DAYS * series.per_day, series.per_day * ISSUE_EVERY_HOURS // 24
+    begins = [first - length * back for back in range(REHEARSALS, 0, -1) if first > length * back]
+    rehearsals = [Fold(until=begin, issues=np.arange(begin, begin + length, every)) for begin in begins]
+    return [*rehearsals, *rolling_folds(first=first, end=now, per_day=series.per_day)]
 
 
 def _no_model(reason: str) -> Training:

@@ -22,7 +22,6 @@ from shared.domain.forecast import QUANTILE_LEVELS, Target
 
 Matrix = NDArray[np.float64]
 
-MODEL_NAME = "quantile_trees"
 TREES_FILE = "trees.ubj"
 WORDS_FILE = "model.json"
 FORMAT = 1

@@ -15,6 +15,8 @@ LEAST_TRAINING_DAYS = 7
 LEAST_TEST_DAYS = 2
 MOST_TEST_DAYS = 60
 REFIT_DAYS = 7
+REHEARSALS = 3
+"""Refits before the first forecast that counts; their forecasts calibrate the model and set the shares of its parts."""
 MOST_FOLDS = 6
 """Refits of a test at most; the longer ones are then more than a week apart."""
 

@@ -3,18 +3,19 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.forecaster.model import baselines, quantile
-from services.forecaster.model.baselines import ResidualBand, residual_band
+from services.forecaster.model.baselines import residual_band
 from services.forecaster.model.calibration import CORE_LEVELS, Calibration, calibrate
-from services.forecaster.model.design import Design, design
+from services.forecaster.model.design import design
+from services.forecaster.model.ensemble import Ensemble, shares_by_loss
 from services.forecaster.model.limits import dark_steps, limits, local_hours
 from services.forecaster.model.metrics import pinball
-from services.forecaster.model.quantile import START_WEIGHT, QuantileModel, mix
+from services.forecaster.model.quantile import START_WEIGHT, mix
 from services.forecaster.model.series import Series, Values
 from services.forecaster.model.split import LEAST_TRAINING_DAYS, Fold, Pairs, pairs, training_pairs
 from shared.domain.forecast import QUANTILE_LEVELS, Target
@@ -29,18 +30,10 @@ LEAST_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
-    """A model and the bands of every baseline (at `QUANTILE_LEVELS`), from the same rows."""
-
-    model: QuantileModel
-    bands: dict[str, ResidualBand]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Tested:
     """A fold's forecasts, row by row."""
 
-    fitted: Fitted
+    ensemble: Ensemble
     """Tuned by the folds before it."""
     pairs: Pairs
     actual: Values
@@ -66,7 +59,7 @@ def history_days(series: Series, until: int) -> float:
     return (known - int(measured[0])) / series.per_day if len(measured) else 0.0
 
 
-def fit_at(series: Series, *, until: int, rating_kw: float | None, seed: int) -> Fitted | None:
+def fit_at(series: Series, *, until: int, rating_kw: float | None, seed: int) -> Ensemble | None:
     """Fit on what was known at `until`; None where that is too little, or always the same."""
     if history_days(series, until) < LEAST_TRAINING_DAYS:
         return None
@@ -78,14 +71,14 @@ def fit_at(series: Series, *, until: int, rating_kw: float | None, seed: int) ->
     hour = local_hours(series)[rows.step]
     known = int(series.known_at(np.array([until]))[0])
     bounds = limits(series, known=known, rating_kw=rating_kw)
-    model = quantile.fit(table, actual, target=series.target, base=base_of(series), hour=hour, limits=bounds, seed=seed)
+    trees = quantile.fit(table, actual, target=series.target, base=base_of(series), hour=hour, limits=bounds, seed=seed)
     bands = {
         name: residual_band(baselines.point(table, name), actual, hour, QUANTILE_LEVELS) for name in baselines.baseline_names(series.target)
     }
-    return Fitted(model=model, bands=bands)
+    return Ensemble(trees=trees, bands=bands, shares=shares_by_loss(1.0, dict.fromkeys(bands, 1.0)))
 
 
-def forecast_folds(series: Series, folds: Sequence[Fold], fits: Sequence[Fitted | None]) -> list[Tested]:
+def forecast_folds(series: Series, folds: Sequence[Fold], fits: Sequence[Ensemble | None]) -> list[Tested]:
     """Each fold's forecasts, calibrated by what earlier folds had shown by then. Folds without a fit are left out."""
     tested: list[Tested] = []
     for fold, fitted in zip(folds, fits, strict=True):
@@ -94,10 +87,10 @@ def forecast_folds(series: Series, folds: Sequence[Fold], fits: Sequence[Fitted 
     return tested
 
 
-def fit_all(series: Series, moments: Sequence[int], *, rating_kw: float | None, seed: int, on_fit: Progress) -> list[Fitted | None]:
+def fit_all(series: Series, moments: Sequence[int], *, rating_kw: float | None, seed: int, on_fit: Progress) -> list[Ensemble | None]:
     """`fit_at` for several moments; xgboost releases the interpreter, so they run side by side."""
 
-    def fit_one(until: int) -> Fitted | None:
+    def fit_one(until: int) -> Ensemble | None:
         fitted = fit_at(series, until=until, rating_kw=rating_kw, seed=seed)
         on_fit()
         return fitted
@@ -106,34 +99,29 @@ def fit_all(series: Series, moments: Sequence[int], *, rating_kw: float | None, 
         return list(pool.map(fit_one, moments))
 
 
-def forecast_fold(series: Series, fold: Fold, fitted: Fitted) -> Tested:
+def forecast_fold(series: Series, fold: Fold, fitted: Ensemble) -> Tested:
     rows = pairs(series, fold.issues)
     table = design(series, known=rows.known, step=rows.step)
     hour, dark = local_hours(series)[rows.step], dark_steps(series)[rows.step]
     lead_hours = rows.lead_hours(series)
-    trees, base = fitted.model.parts(table, hour)
+    trees, base = fitted.trees.parts(table, hour)
+    own = fitted.trees.finish(mix(trees, base, fitted.trees.weight), dark=dark, lead_hours=lead_hours)
+    others = fitted.baselines(table, hour=hour, dark=dark)
     return Tested(
-        fitted=fitted,
+        ensemble=fitted,
         pairs=rows,
         actual=series.values[rows.step],
         lead_hours=lead_hours,
         trees=trees,
         base=base,
         dark=dark,
-        quantiles=fitted.model.finish(mix(trees, base, fitted.model.weight), dark=dark, lead_hours=lead_hours),
-        baselines=baseline_quantiles(fitted, table, hour, dark),
+        quantiles=fitted.average(own, others),
+        baselines=others,
     )
 
 
-def baseline_quantiles(fitted: Fitted, table: Design, hour: NDArray[np.int64], dark: NDArray[np.bool_]) -> dict[str, Matrix]:
-    """Every baseline's quantiles for rows of a design."""
-    return {
-        name: fitted.model.limits.apply(band.quantiles(baselines.point(table, name), hour), dark) for name, band in fitted.bands.items()
-    }
-
-
-def tuned(series: Series, fitted: Fitted, tested: Sequence[Tested], *, until: int) -> Fitted:
-    """The share of the trees and the calibration that served the earlier folds best, by outcomes known at `until`."""
+def tuned(series: Series, fitted: Ensemble, tested: Sequence[Tested], *, until: int) -> Ensemble:
+    """The mixture, the calibration and the shares of the baselines that suit the earlier folds, by outcomes known at `until`."""
     known = int(series.known_at(np.array([until]))[0])
     past = [(fold, np.isfinite(fold.actual) & (fold.pairs.step < known) & ~fold.dark) for fold in tested]
     past = [(fold, usable) for fold, usable in past if usable.any()]
@@ -145,9 +133,16 @@ def tuned(series: Series, fitted: Fitted, tested: Sequence[Tested], *, until: in
     lead = np.concatenate([fold.lead_hours[usable] for fold, usable in past])
     weight = _best_weight(trees, base, actual)
     learned: Calibration = calibrate(
-        mix(trees, base, weight), actual, lead, QUANTILE_LEVELS, floor=fitted.model.floor, rows_per_day=series.per_day
+        mix(trees, base, weight), actual, lead, QUANTILE_LEVELS, floor=fitted.trees.floor, rows_per_day=series.per_day
     )
-    return Fitted(model=fitted.model.tuned(weight=weight, calibration=learned), bands=fitted.bands)
+    model = fitted.trees.tuned(weight=weight, calibration=learned)
+    # the trees are judged as they are calibrated now: those of the first fold were not calibrated at all
+    own = model.finish(mix(trees, base, weight), dark=np.zeros(len(actual), dtype=bool), lead_hours=lead)
+    losses = {
+        name: pinball(actual, np.concatenate([fold.baselines[name][usable] for fold, usable in past]), QUANTILE_LEVELS)
+        for name in fitted.bands
+    }
+    return replace(fitted, trees=model, shares=shares_by_loss(pinball(actual, own, QUANTILE_LEVELS), losses))
 
 
 def _best_weight(trees: Matrix, base: Matrix, actual: Values) -> float:

@@ -7,9 +7,9 @@ import numpy as np
 
 from services.forecaster.model import hindcast as past
 from services.forecaster.model.answer import Forecaster, answer
+from services.forecaster.model.ensemble import MODEL_NAME
 from services.forecaster.model.fallback import PREFIX, VERSION, fallback, missing_reasons
 from services.forecaster.model.promotion import Champion, Training, planned_fits, train
-from services.forecaster.model.quantile import MODEL_NAME
 from services.forecaster.model.series import COLUMNS, Series
 from services.forecaster.service.registry import Serving, manifest_of, serving
 from services.forecaster.service.results import (

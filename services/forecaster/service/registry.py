@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.forecaster.model.quantile import MODEL_NAME, QuantileModel, UnreadableModelError, from_files
+from services.forecaster.model.ensemble import MODEL_NAME, Ensemble, from_files
+from services.forecaster.model.quantile import UnreadableModelError
 from services.forecaster.model.series import Series
 from shared.domain.forecast import Target
 from shared.domain.time import from_instant64
@@ -21,7 +22,7 @@ _ATTEMPTS = 20
 class Serving:
     """The model that serves, None where a baseline must, and what stood in the way."""
 
-    model: QuantileModel | None
+    model: Ensemble | None
     manifest: ModelManifest | None
     problems: tuple[str, ...]
     """Empty with no model: none was ever promoted."""
@@ -61,7 +62,7 @@ def _versions(models: ModelStore, site_id: str, target: Target, problems: list[s
 
 def _load(
     models: ModelStore, site_id: str, target: Target, version: str, *, catalog_version: str, problems: list[str]
-) -> tuple[QuantileModel, ModelManifest] | None:
+) -> tuple[Ensemble, ModelManifest] | None:
     try:
         stored = models.load(site_id=site_id, target=target, model_version=version)
         model = from_files(stored.files)
@@ -79,7 +80,7 @@ def _load(
 
 
 def manifest_of(
-    model: QuantileModel,
+    model: Ensemble,
     files: Mapping[str, bytes],
     series: Series,
     *,
@@ -91,20 +92,20 @@ def manifest_of(
 ) -> ModelManifest:
     """The manifest of a new model; its version is a digest of its files and of what it was trained on."""
     data_start = from_instant64(series.start)
-    words = [site_id, model.target.value, data_start.isoformat(), data_end.isoformat(), catalog_version]
+    words = [site_id, model.trees.target.value, data_start.isoformat(), data_end.isoformat(), catalog_version]
     digest = hashlib.sha256(json.dumps(words).encode())
     for name in sorted(files):
         digest.update(name.encode())
         digest.update(files[name])
     return ModelManifest(
         site_id=site_id,
-        target=model.target,
+        target=model.trees.target,
         model_name=MODEL_NAME,
         model_version=digest.hexdigest()[:16],
         trained_at=now,
         data_start=data_start,
         data_end=data_end,
         catalog_version=catalog_version,
-        features=model.names,
+        features=model.trees.names,
         metrics=metrics,
     )

@@ -50,8 +50,8 @@ def test_a_worse_challenger_is_not_promoted():
     series = a_series()
     fitted = fit_at(series, until=NOW, rating_kw=None, seed=1)
     assert fitted is not None
-    # this champion has seen the test: nobody beats it there
-    cheat = Champion(model=fitted.model, data_end=20 * 24)
+    # these trees have seen the test: nobody beats them there
+    cheat = Champion(model=dataclasses.replace(fitted, shares={}), data_end=20 * 24)
     result = trained(cheat)
     assert not result.verdict.promoted
     assert "champion" in result.verdict.reason
@@ -60,8 +60,9 @@ def test_a_worse_challenger_is_not_promoted():
 def test_a_spoilt_champion_is_replaced():
     fitted = fit_at(a_series(), until=NOW, rating_kw=None, seed=1)
     assert fitted is not None
-    offsets = fitted.model.band.offsets + 50.0
-    spoilt = dataclasses.replace(fitted.model, band=dataclasses.replace(fitted.model.band, offsets=offsets))
+    offsets = fitted.trees.band.offsets + 50.0
+    trees = dataclasses.replace(fitted.trees, band=dataclasses.replace(fitted.trees.band, offsets=offsets))
+    spoilt = dataclasses.replace(fitted, trees=trees)
     assert trained(Champion(model=spoilt, data_end=20 * 24)).verdict.promoted
 
 

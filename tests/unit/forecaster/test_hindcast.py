@@ -60,6 +60,6 @@ def test_young_history_is_served_by_fallbacks_that_grow():
 
 def test_a_model_that_had_proved_itself_serves():
     served = made(a_series())
-    assert served[-1].model_name == "quantile_trees"
+    assert served[-1].model_name == "quantile_ensemble"
     assert served[-1].skill is not None
     assert served[-1].skill > 0

@@ -85,9 +85,23 @@ def test_the_command_line_s_model_folder_beats_the_environment_s(state, capsys, 
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_exactly_one_mode_is_wanted(state, capsys):
+@pytest.mark.parametrize("options", [["--train", "--status"], []])
+def test_exactly_one_mode_is_wanted(state, capsys, options):
     with pytest.raises(SystemExit, match="2"):
-        main.cli(["--train", "--status"])
+        main.cli(options)
+    assert "--help" in one_line(capsys)
+
+
+def test_the_subcommand_trains_where_no_mode_is_given(state, capsys, tmp_path):
+    fill(state)
+    assert script(main.TRAIN, ["--model-dir", str(tmp_path / "here")]) == 0
+    assert "better than" in capsys.readouterr().out
+    assert list((tmp_path / "here").rglob("trees.ubj"))
+
+
+def test_the_subcommand_takes_one_mode_at_most(state, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        script(main.TRAIN, ["--evaluate", "--status"])
     assert "--help" in one_line(capsys)
 
 

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from services.forecaster.model.answer import answer
 from services.forecaster.model.calibration import CORE_LEVELS, calibrate, uncalibrated
+from services.forecaster.model.ensemble import ENSEMBLE_FILE, from_files
 from services.forecaster.model.limits import Limits
-from services.forecaster.model.quantile import WORDS_FILE, UnreadableModelError, from_files
+from services.forecaster.model.quantile import WORDS_FILE, UnreadableModelError
 from services.forecaster.model.training import fit_at
 from shared.domain.forecast import QUANTILE_LEVELS, Target
 from tests.unit.forecaster.tables import a_series
@@ -20,7 +21,7 @@ numbers = st.floats(-1e3, 1e3)
 def fitted(target: Target = Target.LOAD, seed: int = 1):
     result = fit_at(a_series(target), until=NOW, rating_kw=8.0, seed=seed)
     assert result is not None
-    return result.model
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,9 @@ def test_a_model_read_back_forecasts_the_same(load_model):
     np.testing.assert_array_equal(answer(series, load_model, issues=issues), answer(series, again, issues=issues))
 
 
-@pytest.mark.parametrize("damage", ["no words", "no trees", "another format", "not json", "words missing"])
+@pytest.mark.parametrize(
+    "damage", ["no words", "no trees", "another format", "not json", "words missing", "no shares", "shares of another kind"]
+)
 def test_unreadable_files_are_one_clear_error(load_model, damage):
     files = load_model.to_files()
     words = json.loads(files[WORDS_FILE])
@@ -105,6 +108,10 @@ def test_unreadable_files_are_one_clear_error(load_model, damage):
             files[WORDS_FILE] = b"\x80pickle"
         case "words missing":
             files[WORDS_FILE] = json.dumps({"format": 1}).encode()
+        case "no shares":
+            del files[ENSEMBLE_FILE]
+        case "shares of another kind":
+            files[ENSEMBLE_FILE] = json.dumps({"format": 1, "bands": {}, "shares": [1.0]}).encode()
     with pytest.raises(UnreadableModelError, match="train again"):
         from_files(files)
 
