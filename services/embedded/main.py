@@ -13,7 +13,7 @@ EXAMPLES = """\
   der run                                            one simulated home, alive, on http://127.0.0.1:8000/
   der run --data home.csv --timezone Europe/Berlin   your own measurements instead
   der import home.parquet --site home                measurements into the state folder, nothing started
-  der sync --once && der features --once && der train --train && der forecast && der plan
+  der sync --once && der features --once && der train && der forecast && der plan
                                                      the same, step by step
   der plan --problem problem.json                    plan a problem of your own, no state needed
   der backtest --site home --days 14                 what planning would have saved
