@@ -2,7 +2,7 @@
 
 import sys
 
-from services.features.main import cli
+from shared.runtime.start import start
 
 if __name__ == "__main__":
-    sys.exit(cli())
+    sys.exit(start("services.features.main"))

@@ -3,9 +3,8 @@
 import importlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from shared.runtime.cli import Parser
+from shared.runtime.cli import Parser, folder
 from shared.runtime.command import Command, execute
 
 DESCRIPTION = "Forecasts and buy/sell/store schedules for homes with batteries, solar, EVs and dynamic prices."
@@ -46,7 +45,7 @@ def command_named(name: str) -> Command:
 def parser(argv: Sequence[str]) -> Parser:
     """The command line, with the options of the commands that the arguments could mean."""
     whole = Parser(prog="der", description=DESCRIPTION, examples=EXAMPLES)
-    whole.add_argument("--state-dir", type=Path, metavar="DIR", help="folder of all state (default: DER_STATE_DIR, else var)")
+    whole.add_argument("--state-dir", type=folder, metavar="DIR", help="folder of all state (default: DER_STATE_DIR, else var)")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     for name, (_, summary) in CATALOG.items():
         if name in argv:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,9 @@ class Parser(argparse.ArgumentParser):
 
 def run(program: str, body: Callable[[], int | None]) -> int:
     """The exit status of a command: what the body returns, or 2 after one line on standard error for what a person can mend."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         status = body() or 0
         sys.stdout.flush()  # here, where a reader that has gone can still be handled
@@ -45,6 +49,9 @@ def run(program: str, body: Callable[[], int | None]) -> int:
         return 0
     else:
         return status
+    finally:
+        if before is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, before)  # at the interpreter's end, too, Ctrl-C prints no traceback
 
 
 def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
@@ -60,6 +67,13 @@ def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
         return value
 
     return parse
+
+
+def folder(text: str) -> Path:
+    """An argparse type: the name of a folder, there or not."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; name a folder")  # an empty path would be the current folder
+    return Path(text)
 
 
 def readable_file(text: str) -> Path:

@@ -23,10 +23,13 @@ def hold(state_dir: Path, name: str) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise UsageError(
-            f"another {name} lives on the state folder {str(state_dir)!r}{_whose(owner)}; stop it, or choose another folder with STATE_DIR="
+            f"another {name} lives on the state folder {str(state_dir)!r}{_whose(owner)}; "
+            "stop it, or name another folder with --state-dir or DER_STATE_DIR"
         ) from None
     except OSError as problem:
-        raise UsageError(f"state folder {str(state_dir)!r} cannot be locked ({problem.strerror}); choose another with STATE_DIR=") from None
+        raise UsageError(
+            f"state folder {str(state_dir)!r} cannot be locked ({problem.strerror}); name another with --state-dir or DER_STATE_DIR"
+        ) from None
     try:
         owner.write_text(f"{os.getpid()}\n", "ascii")
         yield

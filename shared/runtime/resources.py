@@ -47,17 +47,30 @@ class Resources:
 
         return SqliteCloudStore(self._sqlite("DER_CLOUD_STORE_URL", self._settings.cloud_store_url, "cloud.sqlite"))
 
+    def require_known_addresses(self) -> None:
+        """Raise `UsageError` for an address that has no adapter, also for one that this command would never use."""
+        for variable, url, default in (
+            ("DER_EDGE_STORE_URL", self._settings.edge_store_url, "edge.sqlite"),
+            ("DER_CLOUD_STORE_URL", self._settings.cloud_store_url, "cloud.sqlite"),
+        ):
+            if url is not None:
+                self._sqlite(variable, url, default)
+        if urlsplit(self._settings.bus_url).scheme != "memory":
+            raise UsageError(f"DER_BUS_URL is {self._settings.bus_url!r}: its scheme must be memory")
+
     def _sqlite(self, variable: str, url: str | None, default: str) -> Path:
         """The file of an embedded store. Raises `UsageError` for a scheme that has no adapter."""
         if url is None:
             return self.state_dir / default
         parts = urlsplit(url)
-        if parts.scheme != "sqlite" or not parts.path:
+        if parts.scheme != "sqlite":
             raise UsageError(f"{variable} is {url!r}: its scheme must be sqlite, for example sqlite:var/{default}")
         if parts.netloc:
             raise UsageError(
                 f"{variable} is {url!r}: {parts.netloc!r} would be a host; write one slash or three, for example sqlite:var/{default}"
             )
+        if not parts.path:
+            raise UsageError(f"{variable} is {url!r}: names no file, for example sqlite:var/{default}")
         return Path(parts.path)
 
     @cached_property
@@ -70,14 +83,12 @@ class Resources:
                 pass
         except OSError as problem:
             raise UsageError(
-                f"state folder {str(folder)!r} cannot be written ({problem.strerror}); choose another with STATE_DIR="
+                f"state folder {str(folder)!r} cannot be written ({problem.strerror}); name another with --state-dir or DER_STATE_DIR"
             ) from None
         return folder
 
     @cached_property
     def bus(self) -> MessageBus:
-        if urlsplit(self._settings.bus_url).scheme != "memory":
-            raise UsageError(f"DER_BUS_URL is {self._settings.bus_url!r}: its scheme must be memory")
         from shared.adapters.embedded.bus import InProcessBus
 
         return InProcessBus()
@@ -174,5 +185,7 @@ class Resources:
 
 
 def open_resources(settings: RuntimeSettings) -> Resources:
-    """The adapters that these settings name."""
-    return Resources(settings)
+    """The adapters that these settings name. Raises `UsageError` for an address that has none; nothing is opened yet."""
+    resources = Resources(settings)
+    resources.require_known_addresses()
+    return resources

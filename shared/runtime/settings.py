@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.runtime.cli import UsageError
@@ -25,6 +26,14 @@ class RuntimeSettings(BaseSettings):
     """Default: `models` in the state folder."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+
+    @field_validator("state_dir", "model_dir", mode="before")
+    @classmethod
+    def _not_empty(cls, folder: object) -> object:
+        # an empty path would be the current folder: `STATE_DIR=$UNSET` must not scatter files there
+        if isinstance(folder, str) and not folder.strip():
+            raise PydanticCustomError("empty_folder", "is empty; name a folder")
+        return folder
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)

@@ -36,7 +36,7 @@ def test_the_second_process_is_told_the_folder_the_first_and_the_remedy(tmp_path
     assert text.startswith("another der run lives on the state folder")
     assert repr(str(tmp_path)) in text
     assert f"(process {other_process.pid})" in text
-    assert text.endswith("stop it, or choose another folder with STATE_DIR=")
+    assert text.endswith("stop it, or name another folder with --state-dir or DER_STATE_DIR")
     assert "\n" not in text
 
 

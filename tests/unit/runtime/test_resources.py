@@ -23,7 +23,9 @@ def test_the_state_folder_is_made_with_its_parents_and_left_clean(tmp_path):
 @pytest.mark.parametrize("inside", ["", "below"])
 def test_a_state_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path, inside):
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match=r"state folder '.*file.*' cannot be written \(.+\); choose another with STATE_DIR="):
+    with pytest.raises(
+        UsageError, match=r"state folder '.*file.*' cannot be written \(.+\); name another with --state-dir or DER_STATE_DIR"
+    ):
         _ = open_resources(RuntimeSettings(state_dir=tmp_path / "file" / inside)).state_dir
 
 
@@ -38,10 +40,8 @@ def test_several_processes_may_begin_on_one_folder_at_once(tmp_path):
 )
 @pytest.mark.parametrize("url", ["mysql://localhost/der", "nonsense", "", "http://localhost:8086"])
 def test_an_address_that_no_adapter_serves_is_named_by_its_variable(tmp_path, name, variable, url):
-    resources = open_resources(RuntimeSettings(state_dir=tmp_path, **{name: url}))
-    used = {"edge_store_url": "edge", "cloud_store_url": "readings", "bus_url": "bus"}[name]
     with pytest.raises(UsageError, match=rf"{variable} is {url!r}: its scheme must be"):
-        getattr(resources, used)
+        open_resources(RuntimeSettings(state_dir=tmp_path, **{name: url}))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -55,9 +55,13 @@ def test_an_address_names_the_file_of_a_store(tmp_path, form):
 
 
 def test_an_address_with_a_host_is_no_file(tmp_path):
-    resources = open_resources(RuntimeSettings(state_dir=tmp_path, edge_store_url="sqlite://var/edge.sqlite"))
     with pytest.raises(UsageError, match=r"write one slash or three, for example sqlite:var/edge\.sqlite"):
-        _ = resources.edge
+        open_resources(RuntimeSettings(state_dir=tmp_path, edge_store_url="sqlite://var/edge.sqlite"))
+
+
+def test_an_address_without_a_file_is_told_so(tmp_path):
+    with pytest.raises(UsageError, match=r"DER_CLOUD_STORE_URL is 'sqlite:': names no file, for example sqlite:var/cloud\.sqlite"):
+        open_resources(RuntimeSettings(state_dir=tmp_path, cloud_store_url="sqlite:"))
 
 
 def test_stores_of_one_file_are_opened_once_and_closed_together(tmp_path):

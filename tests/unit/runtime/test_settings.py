@@ -83,3 +83,18 @@ def test_the_folder_of_state_is_taken_from_the_command_line(monkeypatch, tmp_pat
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         load(RuntimeSettings).state_dir = Path("x")
+
+
+@pytest.mark.parametrize("given", ["", "  "])
+def test_an_empty_state_folder_is_refused_and_not_taken_for_the_current_one(monkeypatch, given):
+    with pytest.raises(UsageError, match=r"DER_STATE_DIR is .*: is empty; name a folder"):
+        load(RuntimeSettings, state_dir=given)
+    monkeypatch.setenv("DER_STATE_DIR", given)
+    with pytest.raises(UsageError, match=r"DER_STATE_DIR is .*: is empty; name a folder"):
+        load(RuntimeSettings)
+
+
+def test_an_empty_model_folder_is_refused(monkeypatch):
+    monkeypatch.setenv("FORECAST_MODEL_DIR", "")
+    with pytest.raises(UsageError, match=r"FORECAST_MODEL_DIR is .*: is empty; name a folder"):
+        load(RuntimeSettings)
