@@ -169,8 +169,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         seconds = time.perf_counter() - begun
         ratio = share["planned"] / share["self_consumption"]
         figures.append({"home": home, "tariff": tariff, "days": days, "share": share, "ratio": ratio, "seconds": seconds})
-        line = f"{home:<10}{tariff:<8}{share['self_consumption']:>17.1%}{share['time_of_use_timer']:>8.1%}{share['planned']:>9.1%}{ratio:>7.2f}"
-        print(f"{line}{seconds:>9.0f}", flush=True)
+        shares = f"{share['self_consumption']:>17.1%}{share['time_of_use_timer']:>8.1%}{share['planned']:>9.1%}"
+        print(f"{home:<10}{tariff:<8}{shares}{ratio:>7.2f}{seconds:>9.0f}", flush=True)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     return 0
