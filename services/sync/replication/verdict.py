@@ -111,7 +111,8 @@ def _reasons(frame: pd.DataFrame, stamps: Instants, values: Values, now: datetim
 def _flags(values: Values, stamps: Instants, *, site: Site, now: datetime) -> NDArray[np.int64]:
     column = dict(zip(VALUE_COLUMNS, values.T, strict=True))
     ahead = stamps > instant64(now + CLOCK_TOLERANCE)
-    flags = np.zeros(len(values), dtype=np.int64)
+    # a message carries no flags: without this one the sweep would find each simulated row changed, and carry it again
+    flags = np.full(len(values), int(Quality.SIMULATED) if site.simulated else 0, dtype=np.int64)
     for mask, flag in (
         (_missing(column, site), Quality.MISSING),
         (_out_of_range(values, column, site), Quality.OUT_OF_RANGE),

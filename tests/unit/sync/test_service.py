@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from services.sync.service import STEP
+from shared.contracts.reading_frames import documents_from_frame, frame_from_documents
 from shared.domain.reading import Quality
 from shared.domain.site import Site
 from shared.domain.tariff import DynamicPrice, FlatPrice
@@ -225,6 +226,19 @@ def test_the_live_path_stores_with_the_same_verdicts_and_leaves_the_watermark(wo
     assert world.cloud.progress.get(step=STEP, site_id="home") is None
     again = world.service().store(site_id="home", readings=day, now=LATER)
     assert (again.inserted, again.unchanged, again.rejected, again.changed) == (0, 95, 0, False)
+
+
+def test_a_simulated_row_carried_by_a_message_is_not_copied_again_by_the_sweep(world: World):
+    world.edge.announce_site(replace(a_site(), simulated=True), a_tariff())
+    world.service().sweep(now=START)
+    recorded = readings(hours=1).assign(quality=int(Quality.SIMULATED))
+    world.edge.write(recorded)
+    said = frame_from_documents(documents_from_frame(recorded), site_id="home")
+    carried = world.service().store(site_id="home", readings=said, now=NOW)
+    assert carried.inserted == 4
+    assert set(in_cloud(world)["quality"]) == {int(Quality.SIMULATED)}
+    (swept,) = world.service().sweep(now=LATER)
+    assert (swept.updated, swept.interval) == (0, None)
 
 
 def test_each_window_is_stored_under_its_own_moment(world: World):
