@@ -31,7 +31,13 @@ def hold(state_dir: Path, name: str) -> Iterator[None]:
             f"state folder {str(state_dir)!r} cannot be locked ({problem.strerror}); name another with --state-dir or DER_STATE_DIR"
         ) from None
     try:
-        owner.write_text(f"{os.getpid()}\n", "ascii")
+        try:
+            owner.write_text(f"{os.getpid()}\n", "ascii")
+        except OSError as problem:
+            raise UsageError(
+                f"{str(owner)!r} cannot be written ({problem.strerror}); "
+                "free space, or name another folder with --state-dir or DER_STATE_DIR"
+            ) from None
         yield
     finally:
         with suppress(OSError):  # only tells who is there; the lock itself is let go below

@@ -18,9 +18,9 @@ SCRIPTS = {
 
 def started(script: str, state_dir: Path, *, handler: str = "default_int_handler") -> subprocess.Popen[str]:
     """A program whose interpreter is up and which begins now, with Ctrl-C handled in that way."""
-    code = f"import runpy, signal, sys, shared.runtime.start; signal.signal(signal.SIGINT, signal.{handler}); print('up', flush=True); {script}"
+    up = f"import runpy, signal, sys, shared.runtime.start; signal.signal(signal.SIGINT, signal.{handler}); print('up', flush=True)"
     process = subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", f"{up}; {script}"],
         cwd=ROOT,
         env=environment(state_dir),
         stdout=subprocess.PIPE,

@@ -73,3 +73,15 @@ def test_a_folder_that_cannot_be_locked_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot be locked"), hold(tmp_path / "file", "der run"):
         pass
+
+
+def test_a_folder_that_takes_no_more_files_is_named_and_left_unlocked(tmp_path):
+    (tmp_path / "der-run.pid").mkdir()
+    with (
+        pytest.raises(UsageError, match=r"der-run\.pid' cannot be written \(Is a directory\); free space, or name another folder"),
+        hold(tmp_path, "der run"),
+    ):
+        pytest.fail("held")
+    (tmp_path / "der-run.pid").rmdir()
+    with hold(tmp_path, "der run"):
+        pass
