@@ -18,6 +18,8 @@ from shared.domain.time import TimeGrid
 
 MAX_STEPS = 20_000
 MIN_RESOLUTION, MAX_RESOLUTION = timedelta(minutes=1), timedelta(days=1)
+LARGEST = 1e6
+"""Of any number in a problem: a gigawatt, and more than any price. Beyond it arithmetic loses the cents, and overflows in the end."""
 SERIES = ("load_kw", "solar_kw", "import_price_per_kwh", "export_price_per_kwh", "carbon_intensity_g_kwh")
 Series = float | Annotated[list[float], Field(min_length=1, max_length=MAX_STEPS)]
 """One value for each step, or one number for all steps."""
@@ -156,14 +158,39 @@ def _require_sense(problem: ProblemDocument) -> None:
             raise ProblemError(f"/{name}", f"has {length} values, but /{first} has {lengths[first]}; give one for each step, or one number")
     for name in ("load_kw", "solar_kw", "carbon_intensity_g_kwh"):
         _require_not_negative(name, getattr(problem, name))
+    _require_bounds(problem)
     if problem.carbon_intensity_g_kwh is None and (problem.objective == "carbon" or problem.carbon_price_per_kg):
         raise ProblemError("/carbon_intensity_g_kwh", "must be given when carbon counts")
+
+
+def _require_bounds(problem: ProblemDocument) -> None:
+    """Every number of a size to calculate with, and every step within the calendar."""
+    for name in SERIES:
+        _require_believable(name, getattr(problem, name))
+    limits = {"battery": problem.battery, "grid": problem.grid}
+    for part, document in limits.items():
+        for name, value in (document.model_dump() if document else {}).items():
+            _require_believable(f"{part}/{name}", value)
+    for name in ("terminal_value_per_kwh", "carbon_price_per_kg"):
+        _require_believable(name, getattr(problem, name))
+    try:
+        _ = problem.start + (problem.steps + 1) * problem.resolution
+    except OverflowError:
+        raise ProblemError("/start", "is so late that the steps end after the year 9999; give an earlier one") from None
 
 
 def _require_not_negative(name: str, values: float | list[float] | None) -> None:
     for index, value in enumerate(values if isinstance(values, list) else [values]):
         if value is not None and value < 0:
             raise ProblemError(f"/{name}/{index}" if isinstance(values, list) else f"/{name}", f"is {value:g}; it must not be negative")
+
+
+def _require_believable(name: str, values: float | list[float] | None) -> None:
+    for index, value in enumerate(values if isinstance(values, list) else [values]):
+        if value is not None and abs(value) > LARGEST:
+            raise ProblemError(
+                f"/{name}/{index}" if isinstance(values, list) else f"/{name}", f"is {value:g}; it must be at most {LARGEST:g} in size"
+            )
 
 
 def _first_error(trouble: ValidationError, document: dict[str, Any]) -> ProblemError:

@@ -42,6 +42,12 @@ def test_one_number_stands_for_all_steps() -> None:
     ("changes", "pointer"),
     [
         ({"surprise": 1}, "/surprise"),
+        ({"load_kw": [1.0, 1e308]}, "/load_kw/1"),
+        ({"import_price_per_kwh": -1e300}, "/import_price_per_kwh"),
+        ({"battery": BATTERY | {"capacity_kwh": 1e308}}, "/battery/capacity_kwh"),
+        ({"grid": {"max_import_kw": 1e300}}, "/grid/max_import_kw"),
+        ({"terminal_value_per_kwh": -1e300}, "/terminal_value_per_kwh"),
+        ({"start": "9999-12-31T23:45:00+00:00"}, "/start"),
         ({"load_kw": [1.0, "a"]}, "/load_kw/1"),
         ({"load_kw": "a"}, "/load_kw"),
         ({"load_kw": [1.0, None]}, "/load_kw/1"),
