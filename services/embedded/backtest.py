@@ -31,6 +31,10 @@ def the_site(resources: Resources, site_id: str | None) -> Site:
     sites = resources.sites.list()
     if site_id is None and len(sites) == 1:
         return sites[0]
+    if site_id is None:
+        if not sites:
+            raise UsageError("there is no site yet; import or simulate one and run `der sync --once`")
+        raise UsageError(f"there are {len(sites)} sites; name one with --site (known: {', '.join(site.site_id for site in sites[:5])})")
     found = next((site for site in sites if site.site_id == site_id), None)
     if found is None:
         known = ", ".join(site.site_id for site in sites[:5]) or "none yet; import or simulate one and run `der sync --once`"

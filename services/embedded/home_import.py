@@ -6,7 +6,7 @@ Nothing is written before the whole file was understood; importing it again chan
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,6 +17,7 @@ from shared.contracts.sites import TariffDocument
 from shared.domain.errors import InvalidValueError
 from shared.domain.site import BatterySpec, Site
 from shared.domain.tariff import Tariff
+from shared.domain.time import format_instant
 from shared.ports.edge_store import EdgeAnnouncements, EdgeStore
 from shared.ports.home_file import HomeFile, HomeFileReader
 from shared.runtime.cli import UsageError, positive, readable_file
@@ -26,6 +27,8 @@ from shared.runtime.resources import Resources
 
 DEVICE_ID = "import"
 CHUNK_ROWS = 20_000
+TOLERANCE = timedelta(minutes=5)
+"""By which a clock may be ahead, as in sync."""
 EXAMPLES = """\
   der import home.parquet --site home                              times with an offset, columns named as usual
   der import meter.csv --site home --timezone Europe/Berlin        local times without one
@@ -56,6 +59,7 @@ def import_home(
     edge: EdgeStore,
     announcements: EdgeAnnouncements,
     home_files: HomeFileReader,
+    now: datetime,
     timezone: str | None = None,
     columns: dict[str, str] | None = None,
     tariff: Tariff | None = None,
@@ -72,6 +76,7 @@ def import_home(
     """
     _require_own(announcements, site_id)
     home = home_files.read(path, site_id=site_id, site_in_file=site_in_file, timezone=timezone, columns=columns)
+    _require_past(home, now)
     understood = understand(
         home, site_id=site_id, tariff=tariff, battery=battery, latitude=latitude, longitude=longitude, currency=currency
     )
@@ -91,6 +96,15 @@ def _require_own(announcements: EdgeAnnouncements, site_id: str) -> None:
     """Measured and simulated readings of one site would be taken for each other."""
     if any(site.site_id == site_id and (site.simulated or site.live) for site, _ in announcements.sites()):
         raise UsageError(f"--site is {site_id!r}: a live or simulated home has this id already; choose another, or another state folder")
+
+
+def _require_past(home: HomeFile, now: datetime) -> None:
+    """A measurement of the future is none, and sync would refuse it. A price may be known ahead: it has rows of its own."""
+    newest = home.interval.end - home.resolution
+    if newest > now + TOLERANCE:
+        raise InvalidValueError(
+            "newest time in the file", format_instant(newest), "is in the future; correct the times, or name their zone with --timezone"
+        )
 
 
 def _say(path: Path, home: HomeFile, understood: Understood, console: Console) -> None:
@@ -192,6 +206,7 @@ def import_with_options(options: argparse.Namespace, resources: Resources, *, pa
         edge=resources.edge,
         announcements=resources.announcements,
         home_files=resources.home_files,
+        now=resources.clock.now(),
         timezone=options.timezone,
         columns=dict(options.map),
         tariff=tariff,

@@ -23,6 +23,7 @@ from shared.runtime.cli import UsageError
 from shared.runtime.command import script
 from tests.factories import a_site, a_tariff
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ALWAYS = Interval(start=datetime(2000, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
 HOURS = pd.date_range("2024-06-15", periods=48, freq="h", tz="UTC")
 LOAD_ONLY = "time,load_kw\n" + "".join(f"{moment.isoformat()},{1 + moment.hour / 10}\n" for moment in HOURS)
@@ -41,7 +42,7 @@ def imported(edge: SqliteEdgeStore, folder: Path, text: str, **options: object) 
     path.write_text(text)
     printed = io.StringIO()
     done = import_home(
-        path, site_id="home", edge=edge, announcements=edge, home_files=HomeFiles(), console=Console(file=printed), **options  # type: ignore[arg-type]
+        path, site_id="home", edge=edge, announcements=edge, home_files=HomeFiles(), now=NOW, console=Console(file=printed), **options  # type: ignore[arg-type]
     )  # fmt: skip
     return done, printed.getvalue()
 
@@ -238,3 +239,15 @@ def test_the_command_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     path.write_text(LOAD_ONLY)
     assert script(IMPORT, [str(path), "--site", "home"]) == 0
     assert "48 readings and 0 prices of home" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("year", ["2026", "2924"])
+def test_measurements_of_the_future_are_refused_before_anything_is_written(edge: SqliteEdgeStore, tmp_path: Path, year: str) -> None:
+    with pytest.raises(InvalidValueError, match=rf"newest time in the file is '{year}-06-16T23:00:00\+00:00': is in the future"):
+        imported(edge, tmp_path, LOAD_ONLY.replace("2024-", f"{year}-"))
+    assert edge.sites() == []
+
+
+def test_a_measurement_of_just_now_is_no_future(edge: SqliteEdgeStore, tmp_path: Path) -> None:
+    text = "time,load_kw\n2025-12-31T23:00:00Z,1\n2026-01-01T00:00:00Z,1\n"
+    assert imported(edge, tmp_path, text)[0].readings == 2
