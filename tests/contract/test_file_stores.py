@@ -15,7 +15,7 @@ from shared.domain.reading import READING_COLUMNS
 from shared.ports.errors import CorruptError, SchemaTooNewError, UnavailableError
 from tests.contract.implementations import CLOUD_STORES, EDGE_STORES
 from tests.contract.test_reading_store import EVER
-from tests.factories import NOON, readings
+from tests.factories import NOON, as_nobody, readings
 
 FILES = {
     "edge.sqlite": (
@@ -147,19 +147,6 @@ def test_a_store_can_be_closed_and_used_again(name, tmp_path):
         write(store, readings())
         store.close()
         assert len(read(store)) == 96
-
-
-@contextmanager
-def as_nobody():
-    """Without the rights of the superuser, for whom no folder is read-only."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.mark.parametrize("present", [False, True], ids=["no file yet", "a file"])

@@ -69,9 +69,9 @@ def test_a_file_of_measurements_is_run_at_the_end_of_its_data(tmp_path: Path) ->
         url = program.wait_until_it_says(r"ready in .*?(http://\S+/) ").group(1)
         assert "load_w" in program.said
         sites = get(f"{url}v1/sites")
-        assert [site["site_id"] for site in sites["sites"]] == ["measured"]
+        assert [site["site_id"] for site in sites["items"]] == ["measured"]
         schedule = get(f"{url}v1/sites/measured/schedules/latest")
-        assert schedule["start"] == "2024-05-21T00:00:00Z"
+        assert schedule["start"] == "2024-05-21T00:00:00+00:00"
         deadline = time.monotonic() + 120
         while "savings replayed" not in program.said:
             assert time.monotonic() < deadline, program.said

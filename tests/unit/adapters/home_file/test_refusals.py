@@ -1,8 +1,5 @@
 """Files that cannot be understood: one line each, with the value and the remedy."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +7,7 @@ import pytest
 
 from shared.adapters.home_file import HomeFiles
 from shared.domain.errors import InvalidValueError
+from tests.factories import as_nobody
 from tests.unit.adapters.home_file.layouts import Read
 
 GOOD = "time,load_kw\n2024-06-15T00:00Z,1\n2024-06-15T01:00Z,2\n"
@@ -132,24 +130,11 @@ def test_a_file_that_is_not_there_or_may_not_be_read(tmp_path: Path) -> None:
         HomeFiles().read(tmp_path / "folder.csv", site_id="home")
 
 
-@contextmanager
-def without_privilege() -> Iterator[None]:
-    """Root may read everything, so root becomes nobody for a while."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 def test_a_file_without_permission(tmp_path: Path) -> None:
     path = tmp_path / "home.csv"
     path.write_text(GOOD)
     path.chmod(0)
-    with without_privilege(), pytest.raises(InvalidValueError, match=r"Permission denied"):
+    with as_nobody(), pytest.raises(InvalidValueError, match=r"Permission denied"):
         HomeFiles().read(path, site_id="home")
 
 
