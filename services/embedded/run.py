@@ -22,7 +22,7 @@ from services.sync import main as sync
 from shared.contracts.events import Event
 from shared.domain.site import Site
 from shared.domain.time import Interval
-from shared.runtime.cli import UsageError, positive, readable_file
+from shared.runtime.cli import UsageError, readable_file
 from shared.runtime.command import Command
 from shared.runtime.instance_lock import hold
 from shared.runtime.life import run_until_signalled
@@ -69,7 +69,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=readable_file, metavar="FILE", help="the simulated home (see: der simulate --generate-config)")
     parser.add_argument(
         "--days",
-        type=positive(float),
+        type=gateway_sim.days_of_history,
         default=HISTORY_DAYS,
         metavar="N",
         help=f"days to simulate when there is nothing yet ({HISTORY_DAYS})",

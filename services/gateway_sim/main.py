@@ -205,10 +205,11 @@ def _add_customer_arguments(parser: argparse.ArgumentParser) -> argparse._Mutual
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     modes = _add_customer_arguments(parser)
-    modes.add_argument("--days", type=_days_of_history, metavar="N", help="store the last N days, where the edge store lacks them")
+    modes.add_argument("--days", type=days_of_history, metavar="N", help="store the last N days, where the edge store lacks them")
 
 
-def _days_of_history(text: str) -> float:
+def days_of_history(text: str) -> float:
+    """An argparse type: a number of days that calendars and disks can hold."""
     days = positive(float)(text)
     if days > MOST_DAYS:
         raise argparse.ArgumentTypeError(f"{text} must be at most {MOST_DAYS:g}")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +36,14 @@ def test_an_unknown_command_is_one_line_with_the_remedy(capsys: pytest.CaptureFi
     assert said.count("\n") == 1
     assert "pln" in said
     assert "--help" in said
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "1e9", "nan", "many"])
+def test_days_that_no_calendar_holds_are_refused_before_anything_is_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], days: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli(["--state-dir", str(tmp_path / "state"), "run", "--days", days])
+    assert ended.value.code == 2
+    assert "argument --days: " in capsys.readouterr().err
+    assert not (tmp_path / "state").exists()
