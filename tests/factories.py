@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ def a_site(site_id: str = "home", **changes: object) -> Site:
 
 
 def a_tariff(**changes: object) -> Tariff:
-    evening = TouPeriod(name="peak", price_per_kwh=0.40, start=datetime(2024, 1, 1, 17).time(), end=datetime(2024, 1, 1, 21).time())
+    evening = TouPeriod(name="peak", price_per_kwh=0.40, start=time(17), end=time(21))
     values = {
         "timezone": "Europe/Berlin",
         "import_price": TimeOfUsePrice(periods=(evening,), default_price_per_kwh=0.20),
