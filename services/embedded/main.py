@@ -60,7 +60,9 @@ def parser(argv: Sequence[str]) -> Parser:
 def cli(argv: Sequence[str] | None = None) -> int:
     """`der`. Returns the exit status."""
     words = sys.argv[1:] if argv is None else argv
-    options = parser(words).parse_args(words)
+    options, unknown = parser(words).parse_known_args(words)
+    if unknown:
+        Parser(prog=f"der {options.command}").error(f"unrecognized arguments: {' '.join(unknown)}")
     return execute(command_named(options.command), options, program=f"der {options.command}", state_dir=options.state_dir)
 
 

@@ -72,6 +72,7 @@ def add_script_arguments(parser: argparse.ArgumentParser) -> None:
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of `der train`: without a mode it trains."""
     _add_train_options(parser, mode_required=False)
+    parser.add_argument("--site", metavar="ID", help="this site alone (default: all)")
 
 
 def _add_train_options(parser: argparse.ArgumentParser, *, mode_required: bool) -> None:
@@ -80,13 +81,12 @@ def _add_train_options(parser: argparse.ArgumentParser, *, mode_required: bool) 
     mode.add_argument("--evaluate", action="store_true", help="test models against the baselines, store nothing")
     mode.add_argument("--status", action="store_true", help="show which models serve")
     parser.add_argument("--model-dir", type=Path, metavar="DIR", help="folder of the models (default: FORECAST_MODEL_DIR, else var/models)")
-    parser.add_argument("--site", metavar="ID", help="this site alone (default: all)")
 
 
 def execute_train(options: argparse.Namespace, resources: Resources) -> int:
     settings = load(ForecasterSettings)
     service = build(resources, model_dir=_folder(options.model_dir))
-    sites = _sites(service, options.site)
+    sites = _sites(service, getattr(options, "site", None))
     if options.status:
         _print_status([service.status(site_id=site.site_id, now=resources.clock.now_at(site)) for site in sites])
         return 0

@@ -155,7 +155,7 @@ def table(schedule: Schedule, tz: ZoneInfo) -> str:
         *(f"Not kept: {item.name} by {item.amount:g} {item.unit}" for item in schedule.relaxed_constraints),
         *schedule.notes,
         "",
-        f"{'from':<10}{'to':<7}{'action':<8}{'kWh':>7}{'buy at':>9}{'sell at':>9}{'SoC':>7}  why",
+        f"{'from':<11}{'to':<11}{'action':<8}{'kWh':>7}{'buy at':>9}{'sell at':>9}{'SoC':>7}  why",
     ]
     for action, run in groupby(schedule.slots, key=lambda slot: slot.action):
         lines.append(_row(action, list(run), schedule, tz))
@@ -176,7 +176,7 @@ def _row(action: str, run: list[Slot], schedule: Schedule, tz: ZoneInfo) -> str:
     buy = sum(slot.import_price_per_kwh for slot in run) / len(run)
     sell = sum(slot.export_price_per_kwh for slot in run) / len(run)
     return (
-        f"{run[0].start.astimezone(tz):%a %H:%M} {end.astimezone(tz):%H:%M}  {action:<8}{moved:>7.2f}{buy:>9.3f}{sell:>9.3f}"
+        f"{run[0].start.astimezone(tz):%a %H:%M}  {end.astimezone(tz):%a %H:%M}  {action:<8}{moved:>7.2f}{buy:>9.3f}{sell:>9.3f}"
         f"{run[-1].soc_percent:>6.0f}%  {run[0].reason.text}"
     )
 

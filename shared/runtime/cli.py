@@ -54,6 +54,11 @@ def run(program: str, body: Callable[[], int | None]) -> int:
             signal.signal(signal.SIGINT, before)  # at the interpreter's end, too, Ctrl-C prints no traceback
 
 
+def warn(program: str, text: str) -> None:
+    """One line on standard error that stops nothing."""
+    print(f"{program}: {text}", file=sys.stderr)
+
+
 def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
     """An argparse type: a number above zero."""
 

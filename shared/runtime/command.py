@@ -1,15 +1,19 @@
 """A command of a service: the same object is a root script of its own and a subcommand of `der`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.runtime import logging
-from shared.runtime.cli import Parser, run
+from shared.runtime.cli import Parser, run, warn
 from shared.runtime.resources import Resources, open_resources
 from shared.runtime.settings import RuntimeSettings, load
+
+NOT_YET = ("INFLUXDB_URL", "SUPABASE_URL")
+"""Addresses of stores that have no adapter yet: whoever set them must know that their data goes elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,9 @@ def execute(command: Command, options: argparse.Namespace, *, program: str, stat
     """Run a parsed command with the resources that the environment names."""
 
     def body() -> int | None:
+        for name in NOT_YET:
+            if os.environ.get(name):
+                warn(program, f"{name} is set but not used: this version keeps its data in the embedded stores")
         settings = load(RuntimeSettings, state_dir=state_dir)
         logging.configure(level=settings.log_level, form=settings.log_format)
         with open_resources(settings) as resources:

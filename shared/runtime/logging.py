@@ -11,7 +11,9 @@ import structlog
 
 def configure(*, level: str, form: str) -> None:
     """Set up logging for this process, once."""
-    renderer: Any = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    # plain tracebacks: the renderer's own would show local variables, and so whatever secret they hold
+    console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = structlog.processors.JSONRenderer() if form == "json" else console
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

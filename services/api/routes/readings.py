@@ -145,12 +145,12 @@ def get_reading_series(
     end: Annotated[
         QueryInstant | None, Query(description="first moment that is no longer included; default: just after the newest reading")
     ] = None,
-    resolution: Annotated[str, Query(description="length of a step, ISO 8601", examples=["PT15M"])] = "PT15M",
+    resolution: Annotated[str | None, Query(description="length of a step, ISO 8601; default: the site's own", examples=["PT15M"])] = None,
     columns: Annotated[str, Query(description="columns, separated by commas")] = _DEFAULT_COLUMNS,
 ) -> ReadingSeriesDocument:
     """Use it for charts: one list of values for each column, null where nothing was measured."""
     interval = _interval(needs, site_id, start, end)
-    step = parse_duration(resolution)
+    step = needs.service.site(site_id=site_id).resolution if resolution is None else parse_duration(resolution)
     found = needs.service.reading_series(
         site_id=site_id, interval=interval, step=step, columns=[name.strip() for name in columns.split(",")]
     )

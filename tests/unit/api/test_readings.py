@@ -180,6 +180,15 @@ def test_a_series_is_the_mean_of_each_step_and_null_in_a_gap(client: Client):
     assert (series["start"], series["resolution"]) == ("2024-06-15T14:00:00+00:00", "PT15M")
 
 
+def test_a_series_comes_in_the_steps_of_its_site_unless_asked_otherwise(client: Client):
+    client.patch("/v1/sites/home", json={"resolution": "PT30M"})
+    send(client, row(0, net_grid_flow_kw=1.0), row(15, net_grid_flow_kw=3.0), row(30, net_grid_flow_kw=4.0))
+    query = {"start": "2024-06-15T14:00:00Z", "end": "2024-06-15T15:00:00Z", "columns": "net_grid_flow_kw"}
+    series = client.get(f"{PATH}/series", params=query).json()
+    assert series["resolution"] == "PT30M"
+    assert series["values"] == {"net_grid_flow_kw": [2.0, 4.0]}
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -47,3 +47,13 @@ def test_days_that_no_calendar_holds_are_refused_before_anything_is_opened(
     assert ended.value.code == 2
     assert "argument --days: " in capsys.readouterr().err
     assert not (tmp_path / "state").exists()
+
+
+def test_an_unknown_option_is_answered_by_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli(["sync", "--once", "--foo"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "--foo" in said
+    assert "der sync --help" in said

@@ -65,7 +65,7 @@ def test_a_wrong_test_size_is_named(state, capsys, monkeypatch, value):
 
 def test_an_unknown_site_is_named(state, capsys):
     fill(state)
-    assert main.cli(["--status", "--site", "cottage"]) == 2
+    assert script(main.TRAIN, ["--status", "--site", "cottage"]) == 2
     assert "'cottage'" in one_line(capsys)
 
 

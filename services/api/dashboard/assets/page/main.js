@@ -37,7 +37,7 @@ async function load(siteId) {
     api.forecastAsOf(siteId, "solar", dayAgo),
     api.forecastAsOf(siteId, "load", dayAgo),
     api.savings(siteId),
-    status.readings_count ? api.series(siteId, { start: dayAgo, end: status.now, columns: SERIES, resolution: "PT15M" }) : null,
+    status.readings_count ? api.series(siteId, { start: dayAgo, end: status.now, columns: SERIES }) : null,
   ]);
   return { status, heardAt, readings, schedule, forecasts: { solar, load: demand }, before: { solar: solarBefore, load: loadBefore }, report, series };
 }
