@@ -29,9 +29,12 @@ def find_browser() -> str:
     pytest.skip(missing)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """An installed Chromium, without a window."""
+    """An installed Chromium, without a window.
+
+    Closed with its module: while it is open an event loop runs in this thread, where other tests start their own.
+    """
     path = find_browser()
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)

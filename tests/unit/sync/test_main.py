@@ -70,7 +70,7 @@ def test_a_wrong_environment_value_is_named(name: str, value: str, monkeypatch: 
     assert error.count("\n") == 1
 
 
-def test_servers_named_in_the_environment_are_left_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_a_server_named_in_the_environment_is_said_to_be_unused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.setenv("INFLUXDB_URL", "http://localhost:8086")
     assert cli(["--status"]) == 0
-    assert capsys.readouterr().err == ""
+    assert "INFLUXDB_URL is set but not used" in capsys.readouterr().err
