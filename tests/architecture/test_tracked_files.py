@@ -8,7 +8,7 @@ import pytest
 from tests.architecture.source import ROOT
 
 FOREIGN = {
-    "a folder of one machine": re.compile(r"(?<![\w.])/(?:work|root|Users|workspace|home/\w+)/[\w.]"),
+    "a folder of one machine": re.compile(r"(?<![\w.])/(?:work(?:space)?|root|Users|home/\w+)/[\w.]"),
     "a package registry": re.compile(r"(?i)https?://[^\s/\"']*(?:pypi|pythonhosted|devpi|artifactory|nexus|npmjs|registry)[^\s/\"']*"),
     "an index of packages": re.compile(r"--(?:extra-)?index-url"),
     "a private key": re.compile("-----BEGIN [A-Z ]*PRIVATE " + "KEY-----"),
@@ -45,9 +45,9 @@ def test_no_file_names_a_machine_or_a_registry():
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ("see /work/main/x", "a folder of one machine"), ("/root/.cache", "a folder of one machine"),
+        ("/workspace/x", "a folder of one machine"), ("/root/.cache", "a folder of one machine"),
             ("/home/alice/x", "a folder of one machine"),
-        ("https://pypi.org/simple", "a package registry"), ("http://registry.example:8080/x", "a package registry"),
+        ("https://registry.example/simple", "a package registry"), ("http://registry.example:8080/x", "a package registry"),
     ],
 )  # fmt: skip
 def test_the_check_sees(line, what):

@@ -130,7 +130,7 @@ function banners() {
     const silence = newest === null ? 0 : siteNow(known).getTime() - newest;
     if (!status.time_stands && silence > STALE_MS) found.push(banner("warn", h("b", null, "The gateway is silent. "), `Its newest reading is ${duration(silence)} old.`));
     const degraded = [...new Set([...(schedule?.degraded ?? []), ...Object.values(known.forecasts).flatMap((each) => each?.degraded ?? [])])];
-    if (degraded.length) found.push(banner("warn", h("b", null, "Planned with less than usual. "), degraded.join(" ")));
+    if (degraded.length) found.push(banner("warn", h("b", null, "Planned with less than usual. "), degraded.join("; ")));
     for (const item of schedule?.relaxed_constraints ?? []) {
       found.push(banner("warn", h("b", null, "A limit cannot be kept. "), `${item.name.replaceAll("_", " ")}: ${item.amount.toFixed(2)} ${item.unit} at ${moment(new Date(item.at), site.timezone, siteNow(known))}.`));
     }
