@@ -219,7 +219,7 @@ function agendaPanel(known, zone, now) {
 function savingsPanel(report, zone) {
   if (!report) {
     setText("savings-when", "");
-    byId("savings-body").replaceChildren(h("p", { class: "quiet" }, "Counted once there are some days of history to replay."));
+    byId("savings-body").replaceChildren(h("p", { class: "quiet" }, "Replayed once there is a week of history; the first replay takes about a minute."));
     return;
   }
   setText("savings-when", savings.period(report, zone));
