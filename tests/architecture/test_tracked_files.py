@@ -45,7 +45,7 @@ def test_no_file_names_a_machine_or_a_registry():
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ("/workspace/x", "a folder of one machine"), ("/root/.cache", "a folder of one machine"),
+        ("/Users/alice/x", "a folder of one machine"),
             ("/home/alice/x", "a folder of one machine"),
         ("https://registry.example/simple", "a package registry"), ("http://registry.example:8080/x", "a package registry"),
     ],
