@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from services.gateway_sim.plant.battery import BatteryState
+from services.gateway_sim.plant.columns import no_readings
 from services.gateway_sim.plant.equipment import Home
 from services.gateway_sim.plant.grid_price import known_until, price_list, whole_days
-from services.gateway_sim.plant.home import empty_readings, grid_after, pieces, simulate, state_after
+from services.gateway_sim.plant.home import grid_after, pieces, simulate, state_after
 from shared.domain.errors import InvalidValueError
 from shared.domain.schedule import Schedule
 from shared.domain.site import EvSpec, Site
@@ -17,7 +18,6 @@ from shared.domain.tariff import DemandCharge, DynamicPrice, FlatPrice, Tariff
 from shared.domain.time import EPOCH, Interval, TimeGrid
 from shared.ports.edge_store import EdgeAnnouncements, EdgeStore
 
-CURRENCY = "USD"
 PIECE = timedelta(days=3)
 """Simulated and written at once: little to lose, little overhead."""
 LONGEST_SILENCE = timedelta(days=1)
@@ -80,7 +80,7 @@ class GatewayService:
         """
         self.announce(now=now)
         if self._due is not None and now < self._due:
-            return Recorded(rows=0, readings=empty_readings())
+            return Recorded(rows=0, readings=no_readings().frame())
         newest = self._newest()
         begin = now - self.step if newest is None else _moment(newest)
         interval = Interval(start=min(begin, now) + _INSTANT, end=now + _INSTANT)
@@ -146,7 +146,7 @@ class GatewayService:
     def _run(self, grid: TimeGrid, newest: Mapping[str, object] | None, *, progress: Callable[[int], None] | None = None) -> Recorded:
         """Simulate a grid that follows the newest reading, piece by piece, each written before the next begins."""
         state = self._state_at(grid.start, newest) if newest is not None and grid.count else None
-        rows, told = 0, empty_readings()
+        rows, told = 0, no_readings().frame()
         for piece in pieces(grid, PIECE):
             done = simulate(self.home, piece, state=state, schedule=self._schedule)
             state = done.state
@@ -197,7 +197,7 @@ def tariff_of(home: Home, series_id: str) -> Tariff:
     """Import by the announced series, feed-in flat; a demand charge only for a home whose configuration names one."""
     supplier = home.supplier
     return Tariff(
-        currency=CURRENCY,
+        currency=supplier.currency,
         timezone=home.timezone,
         import_price=DynamicPrice(series_id=series_id),
         export_price=FlatPrice(price_per_kwh=supplier.base_feed_in_tariff),

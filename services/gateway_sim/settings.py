@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from services.gateway_sim.plant.equipment import Home, HomeBattery, Household, SolarArray, Supplier
+from services.gateway_sim.plant.equipment import Chemistry, Control, Home, HomeBattery, Household, SolarArray, Supplier
 from shared.contracts.base import Wire
 from shared.domain.errors import InvalidValueError
 from shared.domain.site import BatterySpec, SolarSpec
@@ -17,7 +17,12 @@ from shared.runtime.cli import UsageError
 DEFAULT_SEED = 6
 """What `"seed": null` means: chance still depends on the site, so two sites differ; a run is always repeatable."""
 
-_OURS: dict[str, Any] = {"site_id": True, "timezone": True, "solar": {"longitude", "tilt_degrees", "azimuth_degrees"}}
+_OURS: dict[str, Any] = {
+    **dict.fromkeys(("site_id", "region", "timezone", "holiday_calendar", "weather_file", "sites"), True),
+    "solar": {"longitude", "tilt_degrees", "azimuth_degrees", "inverter_kw", "soiling", "snow"},
+    "battery": {"chemistry", "control", "standby_w"},
+    "grid_price": {"currency"},
+}
 """Fields that a generated configuration leaves to their defaults: it has the customer's shape exactly."""
 
 
@@ -39,6 +44,9 @@ class SolarConfiguration(Wire):
     azimuth_degrees: float | None = Field(default=None, ge=0, le=360)
     panel_efficiency: float = Field(default=0.20, gt=0, le=1)
     temp_coefficient: float = Field(default=-0.004, ge=-0.02, le=0.02)
+    inverter_kw: float | None = Field(default=None, gt=0, le=100_000)
+    soiling: bool = False
+    snow: bool = False
 
 
 class BatteryConfiguration(Wire):
@@ -51,6 +59,9 @@ class BatteryConfiguration(Wire):
     initial_soc: float = Field(default=50.0, ge=0, le=100)
     min_soc: float = Field(default=10.0, ge=0, le=100)
     max_soc: float = Field(default=90.0, ge=0, le=100)
+    chemistry: Chemistry = Chemistry.LFP
+    control: Control = Control.SELF_CONSUMPTION
+    standby_w: float = Field(default=10.0, ge=0, le=100_000)
 
     @model_validator(mode="after")
     def _ordered(self) -> "BatteryConfiguration":
@@ -80,6 +91,7 @@ class GridPriceConfiguration(Wire):
     base_feed_in_tariff: float = Field(default=0.05, ge=-100, le=100)
     demand_charge: float = Field(default=10.0, ge=0, le=10_000)
     volatility: float = Field(default=0.15, ge=0, le=1)
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
 
 
 class GatewayConfiguration(Wire):
@@ -88,7 +100,15 @@ class GatewayConfiguration(Wire):
     device_id: Identifier = "edge-gateway-001"
     site_id: Identifier | None = None
     """None: the device's."""
+    region: Identifier | None = None
+    """Sites of one region share weather and market; None: a weather and market of its own."""
     timezone: Annotated[str, AfterValidator(_known_zone)] = "America/Los_Angeles"
+    holiday_calendar: str | None = None
+    """ISO 3166 country, or country and subdivision, such as DE-BW; None: that of the time zone."""
+    weather_file: str | None = None
+    """Real weather as CSV or Parquet instead of the simulated one."""
+    sites: int = Field(default=1, ge=1, le=100_000)
+    """How many homes `--historical` makes: each another home, of one region."""
     interval_seconds: int = Field(default=300, ge=1, le=86_400)
     output_file: str | None = None
     seed: int | None = None
@@ -102,6 +122,7 @@ class GatewayConfiguration(Wire):
         return Home(
             site_id=self.site_id or self.device_id,
             device_id=self.device_id,
+            region=self.region,
             timezone=self.timezone,
             latitude=self.solar.latitude,
             longitude=self.solar.longitude,
@@ -114,6 +135,9 @@ class GatewayConfiguration(Wire):
                 ),
                 panel_efficiency=self.solar.panel_efficiency,
                 temp_coefficient=self.solar.temp_coefficient,
+                inverter_kw=self.solar.inverter_kw,
+                soiling=self.solar.soiling,
+                snow=self.solar.snow,
             ),
             battery=_battery(self.battery) if self.battery else None,
             household=Household(**dict(self.home_load)),
@@ -163,6 +187,9 @@ def _battery(battery: BatteryConfiguration) -> HomeBattery:
         ),
         # an unwritten initial_soc gives way to written bounds
         initial_soc_percent=min(max(battery.initial_soc, battery.min_soc), battery.max_soc),
+        chemistry=battery.chemistry,
+        control=battery.control,
+        standby_w=battery.standby_w,
     )
 
 

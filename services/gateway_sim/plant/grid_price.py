@@ -107,9 +107,9 @@ def _market(home: Home, hours_us: Integers, sunshine: Floats) -> Floats:
     volatility = home.supplier.volatility
     if volatility == 0.0:
         return np.ones(len(hours_us))
-    days = Stream.of(home.seed, home.site_id, "market days").persistent(hours_us, spacing_us=DAY_US // 2, memory_us=2 * DAY_US)
-    hours = Stream.of(home.seed, home.site_id, "market hours").persistent(hours_us, spacing_us=HOUR_US, memory_us=4 * HOUR_US)
-    rare = Stream.of(home.seed, home.site_id, "market spikes").uniform(hours_us // HOUR_US, 2)
+    days = Stream.of(home.seed, home.place, "market days").persistent(hours_us, spacing_us=DAY_US // 2, memory_us=2 * DAY_US)
+    hours = Stream.of(home.seed, home.place, "market hours").persistent(hours_us, spacing_us=HOUR_US, memory_us=4 * HOUR_US)
+    rare = Stream.of(home.seed, home.place, "market spikes").uniform(hours_us // HOUR_US, 2)
     spike = np.where(rare[:, 0] < 0.02 * volatility, volatility * (4.0 + 10.0 * rare[:, 1]), 0.0)
     factor: Floats = np.exp(volatility * (0.8 * days + 0.6 * hours) - volatility**2 / 2.0) * (1.0 + volatility * (0.3 - sunshine)) + spike
     return np.maximum(factor, 0.0)
@@ -119,5 +119,5 @@ def _carbon(home: Home, instants_us: Integers, sunshine: Floats) -> Floats:
     """Lower while the sun feeds the grid, higher in the local evening when it has gone."""
     solar_hour = (instants_us / HOUR_US + home.longitude / 15.0) % 24.0
     evening = np.exp(-(((solar_hour - 19.5) / 2.0) ** 2))
-    wind = Stream.of(home.seed, home.site_id, "wind").persistent(instants_us, spacing_us=3 * HOUR_US, memory_us=18 * HOUR_US)
+    wind = Stream.of(home.seed, home.place, "wind").persistent(instants_us, spacing_us=3 * HOUR_US, memory_us=18 * HOUR_US)
     return np.clip(MEAN_CARBON_G_KWH * (1.08 - 0.45 * sunshine + 0.18 * evening - 0.12 * wind), 20.0, 900.0)

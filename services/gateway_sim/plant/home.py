@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isfinite
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from services.gateway_sim.plant import battery as storage
 from services.gateway_sim.plant.battery import BatteryState
+from services.gateway_sim.plant.columns import ReadingArrays, no_readings
 from services.gateway_sim.plant.equipment import Home, HomeBattery
 from services.gateway_sim.plant.ev import ev_charging_kw, sessions_of
 from services.gateway_sim.plant.grid_price import Price, price_at
@@ -21,12 +22,13 @@ from services.gateway_sim.plant.steps import Steps
 from services.gateway_sim.plant.weather import temperature_celsius, weather_at
 from shared.domain.balance import net_grid_flow_kw
 from shared.domain.dispatch import by_value_kw, self_consumption_kw
-from shared.domain.reading import READING_COLUMNS, TEXT_COLUMNS, TIME_OF_USE_PERIODS, Quality
 from shared.domain.schedule import Schedule
 from shared.domain.site import BatterySpec
-from shared.domain.time import Interval, TimeGrid, zone
+from shared.domain.time import Interval, TimeGrid, parse_instant, zone
 
-_TEXT = pd.StringDtype(na_value=np.nan)
+if TYPE_CHECKING:
+    import pandas as pd
+
 _LONGEST_PIECE = timedelta(days=31)
 
 
@@ -45,10 +47,15 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """Readings (`READING_COLUMNS`), one for each step, and the battery at the end of the last."""
+    """Readings, one for each step, and the battery at the end of the last."""
 
-    readings: pd.DataFrame
+    arrays: ReadingArrays
     state: BatteryState | None
+
+    @property
+    def readings(self) -> "pd.DataFrame":
+        """As `READING_COLUMNS`."""
+        return self.arrays.frame()
 
 
 def simulate(home: Home, grid: TimeGrid, *, state: BatteryState | None = None, schedule: Schedule | None = None) -> Simulation:
@@ -59,13 +66,13 @@ def simulate(home: Home, grid: TimeGrid, *, state: BatteryState | None = None, s
     schedule it acts on what it measures by the schedule's values, and by self-consumption where that says nothing.
     """
     if grid.count == 0:
-        return Simulation(readings=empty_readings(), state=state)
+        return Simulation(arrays=no_readings(home.site_id, home.device_id), state=state)
     around = surroundings(home, grid)
     if home.battery is None:
-        return Simulation(readings=_readings(home, grid, around, _no_battery(grid.count)), state=None)
+        return Simulation(arrays=_arrays(home, grid, around, _no_battery(grid.count)), state=None)
     begin = state or new_battery(home, home.battery, grid.start)
     columns, final = _run_battery(home, home.battery.spec, grid, around, state=begin, schedule=schedule)
-    return Simulation(readings=_readings(home, grid, around, columns), state=final)
+    return Simulation(arrays=_arrays(home, grid, around, columns), state=final)
 
 
 def surroundings(home: Home, grid: TimeGrid) -> Surroundings:
@@ -106,7 +113,7 @@ def state_after(home: Home, reading: Mapping[str, object], *, step: timedelta) -
     soc, power, temperature, cycles, health = (float(str(reading[name])) for name in names)
     if home.battery is None or not all(isfinite(value) for value in (soc, power, temperature, cycles, health)):
         return None
-    start = pd.Timestamp(str(reading["timestamp"])).to_pydatetime()
+    start = parse_instant(str(reading["timestamp"]), "timestamp")
     steps = Steps(grid=TimeGrid(start=start, step=step, count=1), tz=zone(home.timezone))
     outdoor = steps.mean(temperature_celsius(home, steps.instants_us))[0]
     state = BatteryState(soc_percent=soc, temperature_celsius=temperature, cycles=cycles, health_percent=health)
@@ -173,17 +180,14 @@ def _no_battery(count: int) -> dict[str, Floats]:
     return {name: np.full(count, np.nan) for name in _BATTERY_COLUMNS}
 
 
-def _readings(home: Home, grid: TimeGrid, around: Surroundings, battery: dict[str, Floats]) -> pd.DataFrame:
+def _arrays(home: Home, grid: TimeGrid, around: Surroundings, battery: dict[str, Floats]) -> ReadingArrays:
     count = grid.count
     flow = net_grid_flow_kw(
         load_kw=around.total_load_kw,
         battery_kw=battery["battery_power_kw"] if home.battery else np.zeros(count),
         solar_kw=around.solar.generation_kw,
     )
-    columns: dict[str, object] = {
-        "site_id": pd.array([home.site_id], dtype=_TEXT).repeat(count),
-        "device_id": pd.array([home.device_id], dtype=_TEXT).repeat(count),
-        "timestamp": pd.DatetimeIndex(grid.starts()).tz_localize("UTC"),
+    values = {
         "solar_generation_kw": around.solar.generation_kw,
         "solar_irradiance_w_m2": around.solar.irradiance_w_m2,
         "solar_panel_temp_celsius": around.solar.panel_temp_celsius,
@@ -200,14 +204,5 @@ def _readings(home: Home, grid: TimeGrid, around: Surroundings, battery: dict[st
         "demand_charge": np.full(count, home.supplier.demand_charge),
         "carbon_intensity_g_kwh": around.price.carbon_intensity_g_kwh,
         "net_grid_flow_kw": flow,
-        "time_of_use_period": pd.array(TIME_OF_USE_PERIODS, dtype=_TEXT).take(around.price.period),
-        "quality": np.full(count, int(Quality.SIMULATED), dtype=np.int64),
     }
-    return pd.DataFrame(columns)[list(READING_COLUMNS)]
-
-
-def empty_readings() -> pd.DataFrame:
-    """No reading, with every column."""
-    kinds: dict[str, object] = {"timestamp": "datetime64[us, UTC]", "quality": np.int64}
-    kinds |= dict.fromkeys(("site_id", "device_id", *TEXT_COLUMNS), _TEXT)
-    return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, np.float64)) for name in READING_COLUMNS})  # type: ignore[call-overload]
+    return ReadingArrays(site_id=home.site_id, device_id=home.device_id, timestamp=grid.starts(), values=values, period=around.price.period)

@@ -44,15 +44,15 @@ def season(home: Home, instants_us: Integers) -> Floats:
 
 def _regime(home: Home, instants_us: Integers) -> Floats:
     """Slow cloud cover, 0 clear to 1 overcast: fronts of days, more of them in winter away from the equator."""
-    fronts = Stream.of(home.seed, home.site_id, "fronts").persistent(instants_us, spacing_us=6 * HOUR_US, memory_us=36 * HOUR_US)
+    fronts = Stream.of(home.seed, home.place, "fronts").persistent(instants_us, spacing_us=6 * HOUR_US, memory_us=36 * HOUR_US)
     bias = -0.5 - 0.9 * season(home, instants_us) * min(1.0, abs(home.latitude) / 50.0)
     return _share(2.2 * fronts + bias)
 
 
 def _clear_sky_index(home: Home, instants_us: Integers, cover: Floats) -> Floats:
     """Kasten & Czeplak (1980), 1 - 0.75 N^3.4, of a cover that flickers where the sky is broken."""
-    bands = Stream.of(home.seed, home.site_id, "cloud bands").persistent(instants_us, spacing_us=HOUR_US // 2, memory_us=2 * HOUR_US)
-    puffs = Stream.of(home.seed, home.site_id, "cloud puffs").persistent(instants_us, spacing_us=HOUR_US // 12, memory_us=HOUR_US // 6)
+    bands = Stream.of(home.seed, home.place, "cloud bands").persistent(instants_us, spacing_us=HOUR_US // 2, memory_us=2 * HOUR_US)
+    puffs = Stream.of(home.seed, home.place, "cloud puffs").persistent(instants_us, spacing_us=HOUR_US // 12, memory_us=HOUR_US // 6)
     broken = 4.0 * cover * (1.0 - cover)
     momentary = np.clip(cover + broken * (0.20 * bands + 0.22 * puffs), 0.0, 1.0)
     enhancement = 1.0 + 0.05 * broken * np.clip(puffs, -1.0, 1.5)
@@ -66,7 +66,7 @@ def _temperature(home: Home, instants_us: Integers, cover: Floats) -> Floats:
     annual_mean = 14.97 - 28.0 * (3.0 * sine**2 - 1.0) / 2.0
     solar_hour = (instants_us / HOUR_US + home.longitude / 15.0) % 24.0
     day: Floats = DIURNAL_CELSIUS * np.cos(2.0 * np.pi * (solar_hour - 15.0) / 24.0) * (1.0 - 0.6 * cover)
-    air_mass = Stream.of(home.seed, home.site_id, "air mass").persistent(instants_us, spacing_us=6 * HOUR_US, memory_us=72 * HOUR_US)
+    air_mass = Stream.of(home.seed, home.place, "air mass").persistent(instants_us, spacing_us=6 * HOUR_US, memory_us=72 * HOUR_US)
     temperature: Floats = annual_mean + 0.22 * abs(home.latitude) * season(home, instants_us) + day + SYNOPTIC_CELSIUS * air_mass
     return temperature
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.gateway_sim.plant.columns import no_readings
 from services.gateway_sim.plant.equipment import Home, HomeBattery, Household
-from services.gateway_sim.plant.home import empty_readings, grid_after, pieces, simulate, state_after
+from services.gateway_sim.plant.home import grid_after, pieces, simulate, state_after
 from shared.domain.reading import FIELDS, READING_COLUMNS, Quality
 from shared.domain.site import BatterySpec
 from shared.domain.time import EPOCH, Interval, TimeGrid, local_day
@@ -192,7 +193,7 @@ def test_a_home_without_a_battery_or_car_says_so_by_absence():
 
 def test_no_steps_make_no_rows_with_every_column_of_the_same_kind():
     some = simulate(Home(), a_grid(count=1)).readings
-    assert (empty_readings().dtypes == some.dtypes).all()
+    assert (no_readings().frame().dtypes == some.dtypes).all()
     assert simulate(Home(), a_grid(count=0)).readings.empty
 
 
