@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -14,6 +15,9 @@ from shared.domain.errors import InvalidValueError
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_DAYS = 99_999_999
 _MICROSECOND = timedelta(microseconds=1)
+_HOUR_SECONDS = 3600
+_DAY_SECONDS = 86_400
+_DAY_US = 86_400_000_000
 _DURATION = re.compile(r"P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9})S)?)?")
 
 Instants = NDArray[np.datetime64]
@@ -216,37 +220,58 @@ class LocalClock:
 
 def local_clock(instants: Instants, tz: ZoneInfo) -> LocalClock:
     """Local wall-clock fields, exact across changes of the offset."""
-    micros = instants.astype("datetime64[us]")
-    local = micros + _offset_seconds(micros, tz).astype("timedelta64[s]")
-    days = local.astype("datetime64[D]")
-    hour = (local - days).astype("timedelta64[us]").astype(np.float64) / 3.6e9
-    months = days.astype("datetime64[M]")
+    seconds = instants.astype("datetime64[s]").astype(np.int64)
+    local_us = instants.astype("datetime64[us]").astype(np.int64) + _offset_seconds(seconds, tz) * 1_000_000
+    number = local_us // _DAY_US
+    days, row = _distinct(number)
+    dates = days.astype("datetime64[D]")
+    months = dates.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    day_of_year = (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) + 1
     return LocalClock(
-        hour=hour,
-        weekday=(days.astype(np.int64) + 3) % 7,  # 1970-01-01 was a Thursday
-        month=months.astype(np.int64) % 12 + 1,
-        day_of_year=(days - days.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) + 1,
-        date=days,
+        hour=(local_us - number * _DAY_US) / 3.6e9,
+        weekday=(number + 3) % 7,  # 1970-01-01 was a Thursday
+        month=months[row],
+        day_of_year=day_of_year[row],
+        date=number.astype("datetime64[D]"),
     )
 
 
-def _offset_seconds(instants: Instants, tz: ZoneInfo) -> NDArray[np.int64]:
-    """Offset from UTC at each instant, shape (n,).
+def _distinct(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sorted numbers that hold every value, and the row of each value among them. Where values lie close: all numbers between."""
+    first, last = (int(values.min()), int(values.max())) if len(values) else (0, 0)
+    if last - first <= len(values):
+        return np.arange(first, last + 1), values - first
+    distinct, row = np.unique(values, return_inverse=True)
+    return distinct, row
 
-    An offset that is equal at both ends of an hour holds throughout it: no zone ever changed there and back within one.
-    Instants in the few other hours are looked up one by one, because zones have changed at odd minutes (and once a second).
+
+def _offset_seconds(seconds: NDArray[np.int64], tz: ZoneInfo) -> NDArray[np.int64]:
+    """Offset from UTC at seconds since the epoch, shape (n,).
+
+    An offset that is equal at both ends of a day holds throughout it: no zone ever changed there and back within six days.
+    In the few other days it is looked up hour by hour, and in the hour of the change instant by instant, because zones have
+    changed at odd minutes (and once a second).
     """
-    seconds = instants.astype("datetime64[s]").astype(np.int64)
-    hours, inverse = np.unique(seconds // 3600, return_inverse=True)
-    edges, positions = np.unique(np.concatenate([hours, hours + 1]), return_inverse=True)
-    at_edges = np.array([_offset_at(int(edge) * 3600, tz) for edge in edges], dtype=np.int64)
-    first, last = at_edges[positions[: len(hours)]], at_edges[positions[len(hours) :]]
-    offsets = first[inverse]
-    for index in np.flatnonzero((first != last)[inverse]):
-        offsets[index] = _offset_at(int(seconds[index]), tz)
+    offsets, changes = _between_edges(seconds, _DAY_SECONDS, tz)
+    if changes.any():
+        rows = np.flatnonzero(changes)
+        offsets[rows], changes = _between_edges(seconds[rows], _HOUR_SECONDS, tz)
+        for row in rows[changes]:
+            offsets[row] = _offset_at(int(seconds[row]), tz)
     return offsets
 
 
+def _between_edges(seconds: NDArray[np.int64], span: int, tz: ZoneInfo) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The offset at the start of each instant's span (an hour, a day), and whether it is another at its end; shape (n,)."""
+    index, row = _distinct(seconds // span)
+    starts = np.array([_offset_at(int(edge) * span, tz) for edge in index], dtype=np.int64)
+    ends = np.append(starts[1:], _offset_at((int(index[-1]) + 1) * span, tz))
+    gaps = np.flatnonzero(np.diff(index) != 1)
+    ends[gaps] = [_offset_at((int(index[gap]) + 1) * span, tz) for gap in gaps]
+    return starts[row], (starts != ends)[row]
+
+
+@lru_cache(maxsize=65_536)
 def _offset_at(second: int, tz: ZoneInfo) -> int:
     """Offset from UTC in seconds at a second since the epoch."""
     return (datetime.fromtimestamp(second, tz).utcoffset() or timedelta(0)) // timedelta(seconds=1)
