@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -125,6 +125,7 @@ def instants64(instants_us: Integers) -> NDArray[np.datetime64]:
     return instants_us.astype("datetime64[us]")
 
 
+@lru_cache(maxsize=16_384)
 def _offset_us(day: int, hour: int, tz: ZoneInfo) -> int:
     naive = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day, hours=hour)
     offset = tz.utcoffset(naive.replace(tzinfo=tz)) or timedelta(0)
