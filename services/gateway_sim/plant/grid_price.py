@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from services.gateway_sim.plant.equipment import Home
 from services.gateway_sim.plant.noise import DAY_US, HOUR_US, Floats, Integers, Stream
-from services.gateway_sim.plant.solar import sun_at
 from services.gateway_sim.plant.steps import instants64
+from services.gateway_sim.plant.sun import sun_at
 from shared.domain.reading import TIME_OF_USE_PERIODS
 from shared.domain.time import Interval, TimeGrid, instant64, local_clock, local_day, local_days, zone
 
@@ -50,7 +50,7 @@ def price_at(home: Home, instants_us: Integers) -> Price:
     supplier = home.supplier
     level = np.array([supplier.off_peak_price, supplier.shoulder_price, supplier.peak_price])[period]
     hours_us = instants_us // HOUR_US * HOUR_US
-    sunshine = np.maximum(np.sin(sun_at(home.latitude, home.longitude, hours_us + HOUR_US // 2).elevation), 0.0)
+    sunshine = np.maximum(sun_at(home.latitude, home.longitude, hours_us + HOUR_US // 2).up, 0.0)
     return Price(
         price_per_kwh=level * _market(home, hours_us, sunshine), carbon_intensity_g_kwh=_carbon(home, instants_us, sunshine), period=period
     )

@@ -17,8 +17,9 @@ from services.gateway_sim.plant.grid_price import Price, price_at
 from services.gateway_sim.plant.home_load import HomeLoad, home_load_at
 from services.gateway_sim.plant.noise import Floats
 from services.gateway_sim.plant.people import days_of, habits_of, occupancy_at
-from services.gateway_sim.plant.solar import Solar, solar_at, sun_at
+from services.gateway_sim.plant.solar import Solar, solar_at, solar_over
 from services.gateway_sim.plant.steps import Steps
+from services.gateway_sim.plant.sun import sun_at
 from services.gateway_sim.plant.weather import temperature_celsius, weather_at
 from shared.domain.balance import net_grid_flow_kw
 from shared.domain.dispatch import by_value_kw, self_consumption_kw
@@ -86,12 +87,7 @@ def surroundings(home: Home, grid: TimeGrid) -> Surroundings:
     load = home_load_at(home, steps, habits=habits, days=days, occupancy=occupancy_at(steps, days), sun=sun)
     ev_kw = ev_charging_kw(sessions_of(home, habits=habits, days=days), steps)
     return Surroundings(
-        solar=Solar(
-            generation_kw=steps.mean(solar.generation_kw),
-            irradiance_w_m2=steps.mean(solar.irradiance_w_m2),
-            panel_temp_celsius=steps.mean(solar.panel_temp_celsius),
-            efficiency_percent=steps.mean(solar.efficiency_percent),
-        ),
+        solar=solar_over(home, steps, solar),
         load=load,
         ev_kw=ev_kw,
         total_load_kw=load.hvac_kw + load.appliances_kw + load.lighting_kw + ev_kw + load.other_kw,

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from services.gateway_sim.plant.equipment import Home
 from services.gateway_sim.plant.noise import HOUR_US, Floats, Integers, Stream
 from services.gateway_sim.plant.people import Days, Habits, Occupancy
-from services.gateway_sim.plant.solar import Sun
 from services.gateway_sim.plant.steps import Steps
+from services.gateway_sim.plant.sun import Sun
 from services.gateway_sim.plant.weather import temperature_celsius
 
 HEATING_BELOW_CELSIUS = 15.0

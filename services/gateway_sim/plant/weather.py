@@ -1,18 +1,31 @@
-"""Outdoor temperature and clouds: season, day and persistent weather from the latitude and a seed."""
+"""Outdoor temperature, clouds and rain: fronts of days over a place, clouds of minutes over a home.
+
+Clouds are a Gaussian field cut at a threshold: where fronts, bands and puffs add up to more than nothing, the sun is
+covered. Far from the threshold the sky stays clear or overcast for hours, near it the sun comes and goes: hourly clearness
+has two modes (Suehrcke & McCormick 1988, Solar Energy 40(5)) and ramps have heavy tails.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from services.gateway_sim.plant import climate
 from services.gateway_sim.plant.equipment import Home
-from services.gateway_sim.plant.noise import DAY_US, HOUR_US, Floats, Integers, Stream
+from services.gateway_sim.plant.knots import Knots
+from services.gateway_sim.plant.noise import HOUR_US, Floats, Integers, Stream
+from services.gateway_sim.plant.observed import observed_clear_sky_index, observed_temperature_celsius
 
-YEAR_US = 365.2425 * DAY_US
-WARMEST_DAY = 200.0
-"""Day of the year when the north is warmest, about four weeks after the solstice."""
-DIURNAL_CELSIUS = 5.0
-SYNOPTIC_CELSIUS = 3.5
-"""Standard deviation of the difference between a day and its season, typical of the middle latitudes."""
+KNOT_US = HOUR_US // 2
+"""All but puffs changes more slowly than this."""
+FRONTS_MEMORY_US = 22 * HOUR_US
+AIR_MEMORY_US = 84 * HOUR_US
+"""German daily means remember 0.83, 0.58 and 0.41 after one, two and three days."""
+_SHARPNESS = 5.0
+"""How abruptly a cloud covers the sun, per standard deviation of the fronts."""
+_BANDS, _PUFFS = 0.42, 0.42
+"""Standard deviations of the cloud field's bands (half an hour) and puffs (minutes), in those of the fronts."""
+_RAINY, _RAIN_MM_H = 1.3, 1.0
+"""Rain falls where the cloud field is above this, and how much at one standard deviation more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,53 +37,91 @@ class Weather:
     """Global irradiance as a share of the clear sky's; above 1 at the edge of clouds."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Regime:
+    """The slow part of the sky over a place, at knots."""
+
+    summer: Floats
+    fronts: Floats
+    """Above the place's mean, in standard deviations."""
+    field: Floats
+    """Of clouds, without puffs: the sun is covered where it is positive."""
+
+    @property
+    def cover(self) -> Floats:
+        """Share of the sky, 0 clear to 1 overcast."""
+        return 1.0 / (1.0 + np.exp(-3.0 * self.field))
+
+
 def weather_at(home: Home, instants_us: Integers) -> Weather:
-    """The weather of a home's place at sorted instants."""
-    cover = _regime(home, instants_us)
-    return Weather(temperature_celsius=_temperature(home, instants_us, cover), clear_sky_index=_clear_sky_index(home, instants_us, cover))
+    """The weather at a home at sorted instants: observed where the home has observations, else simulated."""
+    knots = Knots.around(instants_us, KNOT_US)
+    regime = _regime(home, knots.instants_us)
+    temperature = knots.between(_simulated_celsius(home, knots.instants_us, regime)) + _site_celsius(home)
+    index = _simulated_index(home, instants_us, knots, regime)
+    return Weather(
+        temperature_celsius=_preferring(observed_temperature_celsius(home, instants_us), temperature),
+        clear_sky_index=_preferring(observed_clear_sky_index(home, instants_us), index),
+    )
 
 
 def temperature_celsius(home: Home, instants_us: Integers) -> Floats:
-    """Outdoor temperature alone, shape (n,)."""
-    return _temperature(home, instants_us, _regime(home, instants_us))
+    """Outdoor temperature alone, shape (n,): the same as `weather_at`'s."""
+    knots = Knots.around(instants_us, KNOT_US)
+    regime = _regime(home, knots.instants_us)
+    temperature = knots.between(_simulated_celsius(home, knots.instants_us, regime)) + _site_celsius(home)
+    return _preferring(observed_temperature_celsius(home, instants_us), temperature)
 
 
-def season(home: Home, instants_us: Integers) -> Floats:
-    """1 at the height of the local summer, -1 in the depth of winter."""
-    phase = 2.0 * np.pi * (instants_us / YEAR_US - WARMEST_DAY / 365.2425)
-    summer: Floats = np.cos(phase) * (1.0 if home.latitude >= 0.0 else -1.0)
-    return summer
+def rain_mm_h(home: Home, instants_us: Integers) -> Floats:
+    """Simulated precipitation, as water, over a place; an observation of temperature and sun does not change it."""
+    regime = _regime(home, instants_us)
+    # observations of its own for what falls: half of the water of a year in few of its hours
+    showers = Stream.of(home.seed, home.place, "showers").persistent(instants_us, spacing_us=HOUR_US, memory_us=2 * HOUR_US)
+    rain: Floats = _RAIN_MM_H * np.maximum(regime.field + 0.5 * showers - _RAINY, 0.0) ** 2
+    return rain
 
 
-def _regime(home: Home, instants_us: Integers) -> Floats:
-    """Slow cloud cover, 0 clear to 1 overcast: fronts of days, more of them in winter away from the equator."""
-    fronts = Stream.of(home.seed, home.place, "fronts").persistent(instants_us, spacing_us=6 * HOUR_US, memory_us=36 * HOUR_US)
-    bias = -0.5 - 0.9 * season(home, instants_us) * min(1.0, abs(home.latitude) / 50.0)
-    return _share(2.2 * fronts + bias)
+def _preferring(observed: Floats | None, simulated: Floats) -> Floats:
+    return simulated if observed is None else np.where(np.isnan(observed), simulated, observed)
 
 
-def _clear_sky_index(home: Home, instants_us: Integers, cover: Floats) -> Floats:
-    """Kasten & Czeplak (1980), 1 - 0.75 N^3.4, of a cover that flickers where the sky is broken."""
+def _regime(home: Home, instants_us: Integers) -> _Regime:
+    summer = climate.season(home.latitude, instants_us)
+    fronts = Stream.of(home.seed, home.place, "fronts").persistent(instants_us, spacing_us=3 * HOUR_US, memory_us=FRONTS_MEMORY_US)
     bands = Stream.of(home.seed, home.place, "cloud bands").persistent(instants_us, spacing_us=HOUR_US // 2, memory_us=2 * HOUR_US)
-    puffs = Stream.of(home.seed, home.place, "cloud puffs").persistent(instants_us, spacing_us=HOUR_US // 12, memory_us=HOUR_US // 6)
-    broken = 4.0 * cover * (1.0 - cover)
-    momentary = np.clip(cover + broken * (0.20 * bands + 0.22 * puffs), 0.0, 1.0)
-    enhancement = 1.0 + 0.05 * broken * np.clip(puffs, -1.0, 1.5)
-    index: Floats = (1.0 - 0.75 * momentary**3.4) * enhancement
+    return _Regime(summer=summer, fronts=fronts, field=fronts + _BANDS * bands + climate.cloudiness(home.latitude, summer))
+
+
+def _simulated_index(home: Home, instants_us: Integers, knots: Knots, regime: _Regime) -> Floats:
+    """Between what haze leaves of the sun and what clouds do, by how much of the sun the cloud field covers."""
+    depth = Stream.of(home.seed, home.place, "cloud depth").persistent(knots.instants_us, spacing_us=HOUR_US, memory_us=8 * HOUR_US)
+    # fair-weather clouds let half of the light through, a front's a fifth, the deepest a twentieth
+    covered = np.clip(np.exp(-0.85 - 0.40 * np.maximum(regime.field, 0.0) - 0.30 * depth), 0.05, 0.75)
+    broken = 4.0 * regime.cover * (1.0 - regime.cover)
+    # haze takes a few percent; clouds beside the sun add some
+    bare = (0.97 + 0.02 * np.clip(depth, -2.0, 1.5)) * (1.0 + 0.08 * broken)
+    puffs = Stream.of(home.seed, home.site_id, "cloud puffs").persistent(instants_us, spacing_us=HOUR_US // 12, memory_us=HOUR_US // 6)
+    puffs *= -_SHARPNESS * _PUFFS
+    puffs -= knots.between(_SHARPNESS * regime.field)
+    index = knots.between(covered - bare)
+    index /= 1.0 + np.exp(puffs, out=puffs)
+    index += knots.between(bare)
     return index
 
 
-def _temperature(home: Home, instants_us: Integers, cover: Floats) -> Floats:
-    """Annual mean by latitude (North et al. 1981), season, a day that clouds flatten, and air masses of days."""
-    sine = np.sin(np.radians(home.latitude))
-    annual_mean = 14.97 - 28.0 * (3.0 * sine**2 - 1.0) / 2.0
-    solar_hour = (instants_us / HOUR_US + home.longitude / 15.0) % 24.0
-    day: Floats = DIURNAL_CELSIUS * np.cos(2.0 * np.pi * (solar_hour - 15.0) / 24.0) * (1.0 - 0.6 * cover)
-    air_mass = Stream.of(home.seed, home.place, "air mass").persistent(instants_us, spacing_us=6 * HOUR_US, memory_us=72 * HOUR_US)
-    temperature: Floats = annual_mean + 0.22 * abs(home.latitude) * season(home, instants_us) + day + SYNOPTIC_CELSIUS * air_mass
+def _simulated_celsius(home: Home, instants_us: Integers, regime: _Regime) -> Floats:
+    """Season, a day that clouds flatten, and air masses of days: clear skies are warm in summer and cold in winter."""
+    air = Stream.of(home.seed, home.place, "air mass").persistent(instants_us, spacing_us=6 * HOUR_US, memory_us=AIR_MEMORY_US)
+    clear_is_warm = (0.12 + 0.38 * regime.summer) * min(1.0, abs(home.latitude) / 45.0)
+    mass = air * np.sqrt(1.0 - clear_is_warm**2) - clear_is_warm * regime.fronts
+    day = climate.diurnal_celsius(home.latitude, home.longitude, instants_us) * (1.0 - 0.6 * regime.cover)
+    temperature: Floats = (
+        climate.mean_celsius(home.latitude, regime.summer) + day + climate.synoptic_celsius(home.latitude, regime.summer) * mass
+    )
     return temperature
 
 
-def _share(value: Floats) -> Floats:
-    share: Floats = 1.0 / (1.0 + np.exp(-value))
-    return share
+def _site_celsius(home: Home) -> float:
+    """What valley, height and street add to the place's temperature."""
+    return 0.7 * float(Stream.of(home.seed, home.site_id, "site temperature").normal(np.zeros(1, dtype=np.int64))[0, 0])

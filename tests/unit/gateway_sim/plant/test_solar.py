@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from services.gateway_sim.plant.equipment import Home, SolarArray
 from services.gateway_sim.plant.home import surroundings
-from services.gateway_sim.plant.solar import clear_sky_ghi_w_m2, plane_of_array_w_m2, sun_at
+from services.gateway_sim.plant.plane import plane_of_array_w_m2
+from services.gateway_sim.plant.sun import clear_sky_ghi_w_m2, sun_at
 from shared.domain.site import SolarSpec
 from shared.domain.time import TimeGrid
 
@@ -40,7 +41,7 @@ def test_the_clear_sky_is_that_of_pvlib():
     sun = sun_at(37.77, -122.42, instants())
     up = sun.elevation > np.radians(1.0)
     theirs = pvlib.clearsky.haurwitz(pd.Series(90.0 - np.degrees(sun.elevation)))["ghi"].to_numpy()
-    np.testing.assert_allclose(clear_sky_ghi_w_m2(sun)[up], theirs[up], rtol=1e-6)
+    np.testing.assert_allclose(clear_sky_ghi_w_m2(sun.up)[up], theirs[up], rtol=1e-6)
 
 
 @settings(max_examples=20)
@@ -48,8 +49,8 @@ def test_the_clear_sky_is_that_of_pvlib():
 def test_the_plane_of_array_is_that_of_pvlib_but_at_the_horizon(tilt: float, azimuth: float, index: float):
     moments = instants(days=60)
     sun = sun_at(47.66, 9.17, moments)
-    ghi = clear_sky_ghi_w_m2(sun) * index
-    ours = plane_of_array_w_m2(moments, sun, ghi, tilt_degrees=tilt, azimuth_degrees=azimuth)
+    ghi = clear_sky_ghi_w_m2(sun.up) * index
+    ours = plane_of_array_w_m2(sun, ghi, tilt_degrees=tilt, azimuth_degrees=azimuth)
     when = pd.DatetimeIndex(moments.astype("datetime64[us]")).tz_localize("UTC")
     zenith = 90.0 - np.degrees(sun.elevation)
     extra = pvlib.irradiance.get_extra_radiation(when.day_of_year.to_numpy(), method="asce", solar_constant=1361.0)
