@@ -1,0 +1,67 @@
+"""Simulated homes at the places of the real ones, over the same days, at five minutes averaged to hours."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, timedelta
+
+from likeness.homes import AARGAU, FONTANA, FRANCE, HOUR, KONSTANZ, LONDON, HourlyHome, HourlyPrice, Place
+from likeness.measures import Values
+from services.gateway_sim.plant.equipment import Home, Household, SolarArray
+from services.gateway_sim.plant.home import simulate
+from shared.domain.site import SolarSpec
+from shared.domain.time import TimeGrid
+
+STEP = timedelta(minutes=5)
+SEED = 20_240_615
+
+EQUIPMENT: Mapping[Place, tuple[Household, SolarArray]] = {
+    # a heat pump and an electric car charging at 3.7 kW
+    KONSTANZ: (Household(base_load_kw=0.25, has_ev=True, ev_charging_kw=3.7, hvac_capacity_kw=2.0), SolarArray()),
+    # the recorded load leaves out what the owner shifts, the car among it
+    FRANCE: (Household(base_load_kw=0.25, has_ev=False, hvac_capacity_kw=2.5), SolarArray(spec=SolarSpec(capacity_kw=5.0))),
+    AARGAU: (Household(base_load_kw=0.4, has_ev=False, hvac_capacity_kw=3.0), SolarArray()),
+    FONTANA: (Household(base_load_kw=0.3, has_ev=False), SolarArray(spec=SolarSpec(capacity_kw=4.5))),
+    # heated by gas
+    LONDON: (Household(base_load_kw=0.12, has_ev=False, hvac_capacity_kw=0.0), SolarArray(spec=SolarSpec(capacity_kw=0.0))),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedHome:
+    """What a simulated home shows of itself and of its market."""
+
+    home: HourlyHome
+    price: HourlyPrice
+
+
+def simulated_homes(like: Mapping[Place, HourlyHome], *, each: int, days: int | None) -> Iterator[SimulatedHome]:
+    """So many homes at each place, over the hours of the real home given for it."""
+    for place, real in like.items():
+        for number in range(each):
+            yield live(home_at(place, number), real, days=days)
+
+
+def home_at(place: Place, number: int) -> Home:
+    """A home as they stand at a place, in weather and market of its own."""
+    household, solar = EQUIPMENT[place]
+    return Home(
+        site_id=f"{place.name.lower()}-{number + 1}", timezone=place.timezone, latitude=place.latitude, longitude=place.longitude,
+        seed=SEED, household=household, solar=solar, battery=None,
+    )  # fmt: skip
+
+
+def live(home: Home, real: HourlyHome, *, days: int | None) -> SimulatedHome:
+    """Live through the hours of a real home."""
+    hours = len(real.load_kw) if days is None else min(len(real.load_kw), 24 * days)
+    start = real.start.astype("datetime64[us]").item().replace(tzinfo=UTC)
+    values = simulate(replace(home, battery=None), TimeGrid(start=start, step=STEP, count=hours * (HOUR // STEP))).arrays.values
+
+    def hourly(name: str) -> Values:
+        means: Values = values[name].reshape(hours, -1).mean(axis=1)
+        return means
+
+    lived = HourlyHome(
+        name=home.site_id, place=real.place, start=real.start, load_kw=hourly("total_load_kw"),
+        solar_kw=hourly("solar_generation_kw") if home.solar.spec.capacity_kw > 0.0 else None,
+    )  # fmt: skip
+    return SimulatedHome(home=lived, price=HourlyPrice(name=home.site_id, price_per_kwh=hourly("price_per_kwh"), clock=lived.clock))
