@@ -82,13 +82,18 @@ def rain_mm_h(home: Home, instants_us: Integers) -> Floats:
     return rain
 
 
+def fronts_at(home: Home, instants_us: Integers) -> Floats:
+    """How cloudy the fronts over a place are, in standard deviations above its mean; the whole region's, and so its market's."""
+    return Stream.of(home.seed, home.place, "fronts").persistent(instants_us, spacing_us=3 * HOUR_US, memory_us=FRONTS_MEMORY_US)
+
+
 def _preferring(observed: Floats | None, simulated: Floats) -> Floats:
     return simulated if observed is None else np.where(np.isnan(observed), simulated, observed)
 
 
 def _regime(home: Home, instants_us: Integers) -> _Regime:
     summer = climate.season(home.latitude, instants_us)
-    fronts = Stream.of(home.seed, home.place, "fronts").persistent(instants_us, spacing_us=3 * HOUR_US, memory_us=FRONTS_MEMORY_US)
+    fronts = fronts_at(home, instants_us)
     bands = Stream.of(home.seed, home.place, "cloud bands").persistent(instants_us, spacing_us=HOUR_US // 2, memory_us=2 * HOUR_US)
     return _Regime(summer=summer, fronts=fronts, field=fronts + _BANDS * bands + climate.cloudiness(home.latitude, summer))
 
