@@ -114,6 +114,8 @@ class Home:
     timezone: str = "America/Los_Angeles"
     latitude: float = 37.7749
     longitude: float = -122.4194
+    region_centre: tuple[float, float] | None = None
+    """Latitude and longitude at which the region's market sees the sun, the same for all its homes; None: this home's own."""
     seed: int = 0
     holidays: frozenset[date] = frozenset()
     """Public holidays, on which people live as on a Sunday and the supplier asks weekend prices."""
@@ -131,3 +133,8 @@ class Home:
     def place(self) -> str:
         """The name of the weather and the market that this home lives in."""
         return self.region or self.site_id
+
+    @property
+    def market_coordinates(self) -> tuple[float, float]:
+        """Latitude and longitude of the market."""
+        return self.region_centre or (self.latitude, self.longitude)

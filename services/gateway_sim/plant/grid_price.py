@@ -1,4 +1,4 @@
-"""What the supplier asks: a time-of-use price by local hour and weekday, moved by an hourly day-ahead market; carbon.
+"""What the supplier asks: a time-of-use price, moved by the region's hourly day-ahead market; and what a kWh emits.
 
 A price holds for one hour of UTC, and changes also where the local hour does (zones that are a fraction of an hour
 away). A local day's prices are announced at 13:00 of the day before.
@@ -11,18 +11,22 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from services.gateway_sim.plant.equipment import Home
-from services.gateway_sim.plant.noise import DAY_US, HOUR_US, Floats, Integers, Stream
+from services.gateway_sim.plant.carbon import carbon_intensity_g_kwh
+from services.gateway_sim.plant.equipment import Home, Supplier
+from services.gateway_sim.plant.market import market_at
+from services.gateway_sim.plant.noise import HOUR_US, Floats, Integers
 from services.gateway_sim.plant.steps import instants64
-from services.gateway_sim.plant.sun import sun_at
-from shared.domain.reading import TIME_OF_USE_PERIODS
+from services.gateway_sim.plant.tariff_periods import period_at
 from shared.domain.time import Interval, TimeGrid, instant64, local_clock, local_day, local_days, zone
 
 ANNOUNCED_AT = time(13)
 """Local time of the day before, when European day-ahead auctions are known."""
-MEAN_CARBON_G_KWH = 380.0
+HIGHEST_PRICE = 1000.0
+"""Per kWh, either way: what a reading may hold."""
 
 _QUARTER = timedelta(minutes=15)
+_QUARTER_US = HOUR_US // 4
+"""All zones in use are whole quarters of an hour away from UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,21 @@ class PriceList:
 
 
 def price_at(home: Home, instants_us: Integers) -> Price:
-    """The price of each sorted instant."""
-    period = _period(instants_us, zone(home.timezone))
-    supplier = home.supplier
-    level = np.array([supplier.off_peak_price, supplier.shoulder_price, supplier.peak_price])[period]
-    hours_us = instants_us // HOUR_US * HOUR_US
-    sunshine = np.maximum(sun_at(home.latitude, home.longitude, hours_us + HOUR_US // 2).up, 0.0)
+    """The price of each sorted instant; it is looked up by quarters of an hour."""
+    if not len(instants_us):
+        return Price(price_per_kwh=np.zeros(0), carbon_intensity_g_kwh=np.zeros(0), period=np.zeros(0, dtype=np.int64))
+    quarters = instants_us // _QUARTER_US
+    first_quarter, first_hour = int(quarters[0]), int(quarters[0]) // 4
+    every_quarter = np.arange(first_quarter, int(quarters[-1]) + 1, dtype=np.int64)
+    market = market_at(home, np.arange(first_hour, int(quarters[-1]) // 4 + 1, dtype=np.int64) * HOUR_US)
+    period = period_at(home, every_quarter * _QUARTER_US)
+    hour = every_quarter // 4 - first_hour
+    price = _moved(_levels(home.supplier)[period], market.factor[hour])
+    quarters -= first_quarter
     return Price(
-        price_per_kwh=level * _market(home, hours_us, sunshine), carbon_intensity_g_kwh=_carbon(home, instants_us, sunshine), period=period
+        price_per_kwh=price[quarters],
+        carbon_intensity_g_kwh=carbon_intensity_g_kwh(market.scarcity)[hour][quarters],
+        period=period[quarters],
     )
 
 
@@ -93,31 +104,14 @@ def whole_days(home: Home, interval: Interval) -> Interval:
     return Interval(start=days[0].start, end=days[-1].end) if days else interval
 
 
-def _period(instants_us: Integers, tz: ZoneInfo) -> NDArray[np.int64]:
-    """Peak from 16 to 21 on weekdays, off-peak from 23 to 7, shoulder between."""
-    clock = local_clock(instants64(instants_us), tz)
-    off_peak = (clock.hour < 7.0) | (clock.hour >= 23.0)
-    peak = (clock.hour >= 16.0) & (clock.hour < 21.0) & (clock.weekday < 5)
-    names = TIME_OF_USE_PERIODS
-    return np.select([off_peak, peak], [names.index("off_peak"), names.index("peak")], default=names.index("shoulder"))
+def _levels(supplier: Supplier) -> Floats:
+    return np.array([supplier.off_peak_price, supplier.shoulder_price, supplier.peak_price])
 
 
-def _market(home: Home, hours_us: Integers, sunshine: Floats) -> Floats:
-    """A factor around 1: days and hours that persist, cheaper in sunshine, rare spikes; exactly 1 without volatility."""
-    volatility = home.supplier.volatility
-    if volatility == 0.0:
-        return np.ones(len(hours_us))
-    days = Stream.of(home.seed, home.place, "market days").persistent(hours_us, spacing_us=DAY_US // 2, memory_us=2 * DAY_US)
-    hours = Stream.of(home.seed, home.place, "market hours").persistent(hours_us, spacing_us=HOUR_US, memory_us=4 * HOUR_US)
-    rare = Stream.of(home.seed, home.place, "market spikes").uniform(hours_us // HOUR_US, 2)
-    spike = np.where(rare[:, 0] < 0.02 * volatility, volatility * (4.0 + 10.0 * rare[:, 1]), 0.0)
-    factor: Floats = np.exp(volatility * (0.8 * days + 0.6 * hours) - volatility**2 / 2.0) * (1.0 + volatility * (0.3 - sunshine)) + spike
-    return np.maximum(factor, 0.0)
+def _moved(level: Floats, factor: Floats) -> Floats:
+    """A price by the factor of the market, scarcity always dearer; a supplier who pays off-peak goes on paying.
 
-
-def _carbon(home: Home, instants_us: Integers, sunshine: Floats) -> Floats:
-    """Lower while the sun feeds the grid, higher in the local evening when it has gone."""
-    solar_hour = (instants_us / HOUR_US + home.longitude / 15.0) % 24.0
-    evening = np.exp(-(((solar_hour - 19.5) / 2.0) ** 2))
-    wind = Stream.of(home.seed, home.place, "wind").persistent(instants_us, spacing_us=3 * HOUR_US, memory_us=18 * HOUR_US)
-    return np.clip(MEAN_CARBON_G_KWH * (1.08 - 0.45 * sunshine + 0.18 * evening - 0.12 * wind), 20.0, 900.0)
+    A factor of 1 leaves the very same number.
+    """
+    price: Floats = np.where(level >= 0.0, level * factor, np.minimum(level * (2.0 - factor), 0.0))
+    return np.clip(price, -HIGHEST_PRICE, HIGHEST_PRICE)

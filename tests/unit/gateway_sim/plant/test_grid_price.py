@@ -83,6 +83,13 @@ def test_everything_known_now_was_published_by_now(minutes: int):
     assert published_at(known_until(home, now).astimezone(zone).date(), zone) > stamp
 
 
+def test_carbon_moves_with_the_price_and_not_with_its_volatility():
+    instants = TimeGrid.over(YEAR, timedelta(hours=1)).starts().astype(np.int64)
+    calm, lively = (price_at(Home(supplier=Supplier(volatility=volatility)), instants) for volatility in (0.0, 0.15))
+    np.testing.assert_array_equal(calm.carbon_intensity_g_kwh, lively.carbon_intensity_g_kwh)
+    assert 0.4 < np.corrcoef(lively.carbon_intensity_g_kwh, lively.price_per_kwh)[0, 1] < 0.9
+
+
 def test_carbon_is_lowest_under_the_sun_and_highest_in_the_evening():
     instants = TimeGrid.over(YEAR, timedelta(hours=1)).starts()
     local_hour = (instants.astype(np.int64) // 3_600_000_000 - 8) % 24
@@ -90,6 +97,25 @@ def test_carbon_is_lowest_under_the_sun_and_highest_in_the_evening():
     by_hour = [carbon[local_hour == hour].mean() for hour in range(24)]
     assert by_hour[12] < by_hour[3] < by_hour[19]
     assert abs(carbon.mean() - 380.0) < 40.0
+
+
+def test_homes_of_one_region_pay_the_market_of_its_centre_to_the_last_bit():
+    instants = TimeGrid.over(YEAR, timedelta(hours=1)).starts().astype(np.int64)
+    one = Home(site_id="one", region="bay", region_centre=(37.8, -122.4), latitude=37.9, longitude=-122.5)
+    other = replace(one, site_id="other", latitude=37.7, longitude=-122.3)
+    np.testing.assert_array_equal(price_at(one, instants).price_per_kwh, price_at(other, instants).price_per_kwh)
+    assert (price_at(replace(one, region="elsewhere"), instants).price_per_kwh != price_at(one, instants).price_per_kwh).mean() > 0.9
+
+
+@pytest.mark.parametrize("level", [-100.0, 100.0])
+def test_no_price_leaves_what_a_reading_may_hold(level: float):
+    wild = Supplier(off_peak_price=level, shoulder_price=level, peak_price=level, volatility=1.0)
+    price = price_at(Home(supplier=wild), TimeGrid.over(YEAR, timedelta(hours=1)).starts().astype(np.int64)).price_per_kwh
+    assert np.abs(price).max() <= 1000.0
+
+
+def test_no_instants_have_no_prices():
+    assert len(price_at(Home(), np.zeros(0, dtype=np.int64)).price_per_kwh) == 0
 
 
 def test_a_negative_price_stays_negative():
