@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from shared.domain.site import Site
@@ -46,6 +46,18 @@ class EdgeStore(Protocol):
 
     def prune(self, *, before: datetime) -> int:
         """Delete readings older than a moment; returns how many."""
+        ...
+
+
+class EdgeMirror(EdgeStore, Protocol):
+    """An edge store on a server, beside the gateway's own: there for others to read, and away at times."""
+
+    def prepare(self) -> timedelta | None:
+        """Make the place for readings where it is missing; returns how long it keeps them (None: for ever).
+
+        Asks once, without patience: `UnavailableError` when the server is away now, another `SupplierError` for what a
+        person must mend (an unknown organization, a token without rights).
+        """
         ...
 
 

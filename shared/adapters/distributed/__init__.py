@@ -1,0 +1,1 @@
+"""Adapters to servers: for what outgrows one machine, or must be seen by others."""

@@ -1,0 +1,165 @@
+"""`EdgeStore` and `EdgeMirror` in one bucket of InfluxDB 2."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+import pandas as pd
+from influxdb_client import Dialect, WritePrecision
+from influxdb_client.client.write_api import SYNCHRONOUS
+
+from shared.adapters.distributed.influx import queries
+from shared.adapters.distributed.influx.bucket import Place
+from shared.adapters.distributed.influx.connection import Answer, Connection, Patience, UnknownToServerError
+from shared.adapters.distributed.influx.lines import MEASUREMENT, lines
+from shared.domain.errors import InvalidValueError, require_identifier
+from shared.domain.time import Interval, as_utc
+from shared.ports.edge_store import EdgeExtent
+from shared.ports.errors import UnavailableError
+
+LINES_PER_REQUEST = 5000
+"""What InfluxDB advises."""
+PAGE_ROWS = 20_000
+"""About what one answer holds: InfluxDB makes whole readings of separate fields in its memory."""
+
+_FIRST_PAGE = timedelta(hours=6)
+_EVER = Interval(start=datetime(1678, 1, 1, tzinfo=UTC), end=datetime(2262, 1, 1, tzinfo=UTC))
+_INSTANT = timedelta(microseconds=1)
+_PLAIN_CSV = Dialect(header=True, delimiter=",", annotations=[], comment_prefix="#", date_time_format="RFC3339")
+
+
+class InfluxEdgeStore:
+    """Readings in one bucket. `retention` is how long a bucket that `prepare` makes keeps them (None: for ever).
+
+    A write is whole up to 5,000 readings, one request; of more, a failure leaves the older part, and writing again completes it.
+    Every failure is a `SupplierError`; no text of one holds the token.
+    """
+
+    def __init__(
+        self, *, url: str, token: str, org: str, bucket: str, retention: timedelta | None, patience: Patience | None = None
+    ) -> None:
+        for name, value in (("INFLUXDB_TOKEN", token), ("INFLUXDB_ORG", org), ("INFLUXDB_BUCKET", bucket)):
+            if not value.strip() or not value.isprintable():
+                raise InvalidValueError(name, "empty or not printable", "give one")
+        if retention is not None and retention < timedelta(hours=1):
+            raise InvalidValueError("retention", str(retention), "InfluxDB keeps data for at least an hour")
+        self._bucket = bucket
+        self._retention = retention
+        self._connection = Connection(url=url, token=token, org=org, patience=patience or Patience())
+        self._place = Place(self._connection, org=org, bucket=bucket)
+        client = self._connection.client
+        self._writer, self._asker, self._deleter = client.write_api(write_options=SYNCHRONOUS), client.query_api(), client.delete_api()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def prepare(self) -> timedelta | None:
+        """As `EdgeMirror` says: the bucket is made with its retention; one that is there is left as it is."""
+        return self._place.prepare(self._retention)
+
+    def write(self, readings: pd.DataFrame) -> int:
+        text, rows = lines(readings), 0
+        while batch := list(islice(text, LINES_PER_REQUEST)):
+            self._send("\n".join(batch).encode())
+            rows += len(batch)
+        return rows
+
+    def read(self, *, site_id: str, interval: Interval, limit: int) -> pd.DataFrame:
+        require_identifier("site_id", site_id)
+        within = self._stretch(site_id, interval)
+        pages, left = [], limit
+        for page in () if within is None else self._pages(site_id, within):
+            if left <= 0:
+                break
+            pages.append(page.head(left))
+            left -= len(page)
+        pages = [page for page in pages if len(page)]
+        return pd.concat(pages, ignore_index=True) if pages else queries.no_readings()
+
+    def latest(self, *, site_id: str) -> pd.DataFrame:
+        require_identifier("site_id", site_id)
+        newest = self._ask(queries.SITE_LAST, _EVER, _site=site_id)
+        found = []
+        for moment, devices in newest.groupby("_time")["device_id"] if len(newest) else ():
+            at = pd.Timestamp(moment).to_pydatetime()  # type: ignore[arg-type]
+            page = self._readings(site_id, Interval(start=at, end=at + _INSTANT), limit=PAGE_ROWS)
+            found.append(page[page["device_id"].isin(set(devices))])
+        return pd.concat(found, ignore_index=True) if found else queries.no_readings()
+
+    def extents(self) -> list[EdgeExtent]:
+        parts = [self._ask(text, _EVER) for text in (queries.FIRST, queries.LAST, queries.COUNT)]
+        if any(part.empty for part in parts):
+            return []
+        first, last, count = (part.set_index(["site_id", "device_id"]).iloc[:, 0] for part in parts)
+        return [
+            EdgeExtent(
+                site_id=site_id,
+                device_id=device_id,
+                first=first[site_id, device_id].to_pydatetime(),
+                last=last[site_id, device_id].to_pydatetime(),
+                rows=int(count[site_id, device_id]),
+            )
+            for site_id, device_id in sorted({*first.index} & {*last.index} & {*count.index})
+        ]
+
+    def prune(self, *, before: datetime) -> int:
+        end = min(max(as_utc(before), _EVER.start), _EVER.end)
+        gone = self._ask(queries.COUNT, Interval(start=_EVER.start, end=end))
+        rows = 0 if gone.empty else int(gone["_value"].sum())
+        if rows:
+            # the last moment that is named is deleted, too
+            stop = end - _INSTANT
+            self._call(lambda: self._deleter.delete(_EVER.start, stop, f'_measurement="{MEASUREMENT}"', self._bucket))
+        return rows
+
+    def _stretch(self, site_id: str, interval: Interval) -> Interval | None:
+        """From the first to just after the last reading of a site within an interval."""
+        within = interval.intersection(_EVER)
+        if within is None or (first := self._ask(queries.SITE_FIRST, within, _site=site_id)).empty:
+            return None
+        last = self._ask(queries.SITE_LAST, within, _site=site_id)
+        begin, end = first["_time"].min().to_pydatetime(), last["_time"].max().to_pydatetime() if len(last) else within.start
+        return Interval(start=begin, end=max(begin, end) + _INSTANT)
+
+    def _pages(self, site_id: str, within: Interval) -> Iterator[pd.DataFrame]:
+        """Consecutive readings, in stretches of time that grow while they hold little."""
+        begin, length = within.start, _FIRST_PAGE
+        while begin < within.end:
+            end = min(within.end, begin + length)
+            page = self._readings(site_id, Interval(start=begin, end=end), limit=PAGE_ROWS)
+            if len(page) == PAGE_ROWS:
+                # it may be cut, in the middle of a moment: what is surely whole ends before its last moment
+                end = max(page["timestamp"].iloc[-1].to_pydatetime(), begin + _INSTANT)
+                page, length = page[page["timestamp"] < end], length / 2
+            elif len(page) < PAGE_ROWS // 4:
+                length *= 4
+            yield page
+            begin = end
+
+    def _send(self, body: bytes) -> None:
+        self._call(lambda: self._writer.write(bucket=self._bucket, record=body, write_precision=WritePrecision.US))
+
+    def _readings(self, site_id: str, interval: Interval, *, limit: int) -> pd.DataFrame:
+        return queries.readings_of(self._answer(queries.READINGS, interval, _site=site_id, _limit=limit))
+
+    def _ask(self, text: str, interval: Interval, **values: str | int) -> pd.DataFrame:
+        return queries.table_of(self._answer(text, interval, **values))
+
+    def _answer(self, text: str, interval: Interval, **values: str | int) -> str:
+        params = {"_bucket": self._bucket, "_start": interval.start, "_stop": interval.end, **values}
+
+        def ask() -> str:
+            answer = self._asker.query_raw(text, dialect=_PLAIN_CSV, params=params)
+            try:
+                return str(answer.data, "utf-8")
+            finally:
+                answer.release_conn()
+
+        return self._call(ask)
+
+    def _call(self, request: Callable[[], Answer]) -> Answer:
+        try:
+            return self._connection.call(request)
+        except UnknownToServerError as problem:
+            where = f"bucket {self._bucket!r} on InfluxDB at {self._connection.url}"
+            raise UnavailableError(f"{where} is gone ({problem.said}); it is made again at the next attempt") from None
