@@ -30,11 +30,13 @@ class Row:
     high: float
     share_inside: float
     """Of the simulated homes."""
+    least_share: float = MOST
+    """Of them that must lie inside."""
 
     @property
     def inside(self) -> bool:
         """Whether the median home and most of the homes lie in the real range."""
-        return bool(self.real_low <= self.median <= self.real_high) and self.share_inside >= MOST
+        return bool(self.real_low <= self.median <= self.real_high) and self.share_inside >= self.least_share
 
 
 def rows_of(units: Mapping[str, str], real: Sequence[Figures], simulated: Sequence[Figures]) -> list[Row]:
