@@ -15,8 +15,8 @@ from services.gateway_sim.plant.equipment import Home, HomeBattery
 from services.gateway_sim.plant.ev import ev_charging_kw, sessions_of
 from services.gateway_sim.plant.grid_price import Price, price_at
 from services.gateway_sim.plant.home_load import HomeLoad, home_load_at
+from services.gateway_sim.plant.living import living_in
 from services.gateway_sim.plant.noise import Floats
-from services.gateway_sim.plant.people import days_of, habits_of, occupancy_at
 from services.gateway_sim.plant.solar import Solar, solar_at, solar_over
 from services.gateway_sim.plant.steps import Steps
 from services.gateway_sim.plant.sun import sun_at
@@ -82,10 +82,9 @@ def surroundings(home: Home, grid: TimeGrid) -> Surroundings:
     sun = sun_at(home.latitude, home.longitude, steps.instants_us)
     weather = weather_at(home, steps.instants_us)
     solar = solar_at(home, steps.instants_us, sun, clear_sky_index=weather.clear_sky_index, temperature_celsius=weather.temperature_celsius)
-    habits = habits_of(home)
-    days = days_of(home, habits, steps.days)
-    load = home_load_at(home, steps, habits=habits, days=days, occupancy=occupancy_at(steps, days), sun=sun)
-    ev_kw = ev_charging_kw(sessions_of(home, habits=habits, days=days), steps)
+    living = living_in(home, steps)
+    load = home_load_at(living, steps)
+    ev_kw = ev_charging_kw(sessions_of(living), steps)
     return Surroundings(
         solar=solar_over(home, steps, solar),
         load=load,

@@ -1,34 +1,69 @@
-"""The people of a home, from one number: how many, their hours, their days away. Appliances, light and car follow them."""
+"""The people of a home, from one number: who they are, and what each day brings them. Appliances, light, heat and car follow."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.gateway_sim.plant.away import Trips, trips_of
 from services.gateway_sim.plant.equipment import Home
-from services.gateway_sim.plant.noise import Floats, Stream
-from services.gateway_sim.plant.steps import LocalDays, Steps
+from services.gateway_sim.plant.noise import DAY_US, Floats, Integers, Stream
+from services.gateway_sim.plant.steps import LocalDays
+from shared.domain.time import EPOCH
 
-WEEKS_AWAY_SHARE = 0.06
-"""About three weeks a year."""
-_RAMP_HOURS = 0.75
-"""People do not all get up in the same minute."""
+
+class Role(IntEnum):
+    """What calls a person out of the house, a row of `_ROLES`."""
+
+    WORKER = 0
+    PART_TIME = 1
+    PUPIL = 2
+    HOME_OFFICE = 3
+    AT_HOME = 4
+    SHIFT = 5
+
+
+# share of working days spent out, hour of leaving, hours out, and how much these two scatter from day to day
+_ROLES = np.array([
+    (0.93, 8.0, 9.2, 0.25, 0.8),
+    (0.85, 8.4, 5.0, 0.30, 0.8),
+    (0.95, 7.7, 6.8, 0.15, 0.9),
+    (0.30, 8.4, 8.0, 0.50, 1.5),
+    (0.60, 10.4, 2.8, 1.30, 1.1),
+    (0.95, 5.2, 9.0, 0.15, 0.4),
+])  # fmt: skip
+_ROTA = np.array([5.2, 13.3, 21.3])
+"""Leaving for the early, the late and the night shift, a week each."""
+_HOUSEHOLDS: tuple[tuple[float, tuple[tuple[Role, ...], ...]], ...] = (
+    # shares as in European and American censuses, with the members each kind of household may have
+    (0.24, ((Role.AT_HOME,), (Role.AT_HOME, Role.AT_HOME), (Role.AT_HOME, Role.AT_HOME))),
+    (0.26, (
+        (Role.WORKER, Role.PART_TIME, Role.PUPIL), (Role.WORKER, Role.PART_TIME, Role.PUPIL, Role.PUPIL),
+        (Role.WORKER, Role.WORKER, Role.PUPIL, Role.PUPIL), (Role.WORKER, Role.AT_HOME, Role.PUPIL, Role.PUPIL, Role.PUPIL),
+    )),
+    (0.26, ((Role.WORKER,), (Role.WORKER, Role.WORKER), (Role.WORKER, Role.PART_TIME))),
+    (0.14, ((Role.HOME_OFFICE,), (Role.HOME_OFFICE, Role.WORKER), (Role.HOME_OFFICE, Role.HOME_OFFICE, Role.PUPIL))),
+    (0.10, ((Role.SHIFT,), (Role.SHIFT, Role.PART_TIME), (Role.SHIFT, Role.WORKER, Role.PUPIL, Role.PUPIL))),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
     """What tells this household from the next; the same all year."""
 
-    occupants: int
-    wakes_hour: float
-    leaves_hour: float
-    returns_hour: float
+    roles: tuple[Role, ...]
+    """Of each of its members; the first drives the car."""
+    earlier_hours: Floats
+    """How much earlier than usual each member's day begins."""
+    dinner_hour: float
     sleeps_hour: float
-    works_from_home_share: float
+    evenings_out_share: float
+    weekends_away_share: float
     electric_cooking: bool
     electric_water: bool
-    charges_at_night: bool
-    daily_km: float
+    night_tariff: bool
+    """Whether timers start the water heater and the car late at night."""
     standby: float
     """Its share of the configured base load; 1 is average."""
     draughts: float
@@ -36,78 +71,119 @@ class Habits:
     gusto: float
     """How freely it uses appliances; 1 is average."""
 
+    @property
+    def occupants(self) -> int:
+        return len(self.roles)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days:
-    """The plan of each local day, shape (days,), in wall-clock hours; `away` is a day on holiday elsewhere."""
+    """The plan of each local day in wall-clock hours, beyond 24 on the next; shape (days,) or (days, people)."""
 
     calendar: LocalDays
+    rest: NDArray[np.bool_]
+    """Weekends and public holidays."""
     away: NDArray[np.bool_]
-    commutes: NDArray[np.bool_]
-    wakes_hour: Floats
+    """Whether the night after the day is spent elsewhere."""
+    trips: Trips
+    activity: Floats
+    """How much is done at home, 1 on average: busy and quiet weeks, more in winter."""
+    out: NDArray[np.bool_]
     leaves_hour: Floats
     returns_hour: Floats
+    wakes_hour: Floats
     sleeps_hour: Floats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occupancy:
-    """At each instant, 0 to 1."""
-
-    present: Floats
-    awake: Floats
-    """Present and awake."""
+    """In the evening of the day, until `wakes_hour` of the next."""
+    evening_out: NDArray[np.bool_]
+    evening_from_hour: Floats
+    evening_until_hour: Floats
 
 
 def habits_of(home: Home) -> Habits:
     """Drawn once for a home."""
-    u = Stream.of(home.seed, home.site_id, "habits").uniform(np.zeros(1, dtype=np.int64), 13)[0]
+    stream = Stream.of(home.seed, home.site_id, "habits")
+    u, bell = stream.uniform(np.zeros(1, dtype=np.int64), 10)[0], stream.normal(np.ones(1, dtype=np.int64), 10)[0]
+    kind = int(np.searchsorted(np.cumsum([share for share, _ in _HOUSEHOLDS])[:-1], u[0]))
+    members = _HOUSEHOLDS[kind][1]
+    roles = members[int(u[1] * len(members))]
+    size = float(np.sqrt(len(roles) / 2.0))
     return Habits(
-        # shares of household sizes as in many European and American censuses
-        occupants=int(np.searchsorted([0.28, 0.62, 0.78, 0.93], u[0])) + 1,
-        wakes_hour=5.8 + 1.8 * u[1],
-        leaves_hour=7.6 + 1.4 * u[2],
-        returns_hour=15.5 + 3.5 * u[3],
-        sleeps_hour=21.8 + 2.0 * u[4],
-        works_from_home_share=0.1 + 0.8 * u[5] ** 2,
-        electric_cooking=bool(u[6] < 0.75),
-        electric_water=bool(u[7] < 0.35),
-        charges_at_night=bool(u[8] < 0.45),
-        daily_km=18.0 + 40.0 * u[9],
-        standby=0.7 + 0.6 * u[11],
-        draughts=0.5 + u[12],
-        gusto=0.6 + 0.8 * u[10],
+        roles=roles,
+        earlier_hours=0.4 * bell[0] + 0.4 * bell[5:10][: len(roles)],
+        dinner_hour=18.4 + 0.7 * float(np.clip(bell[1], -2.0, 2.0)),
+        sleeps_hour=22.7 + 0.6 * float(np.clip(bell[0] + bell[2], -2.5, 2.5)),
+        evenings_out_share=0.04 + 0.22 * u[2] ** 2,
+        weekends_away_share=0.02 + 0.14 * u[3] ** 2,
+        electric_cooking=bool(u[4] < 0.70),
+        electric_water=bool(u[5] < 0.30),
+        night_tariff=bool(u[6] < 0.35),
+        # the spread of the trial homes of London and of American fleets: a factor of 5 to 10 from the frugal to the lavish
+        standby=_lognormal(0.45, bell[3]) * size**0.5,
+        draughts=_lognormal(0.45, 2.0 * u[7] - 1.0 + 0.5 * bell[4]),
+        gusto=_lognormal(0.50, 0.5 * bell[3] + 0.85 * bell[4]),
     )
 
 
 def days_of(home: Home, habits: Habits, calendar: LocalDays) -> Days:
-    """What each day brings: the habit, the weekday and chance."""
-    chance = Stream.of(home.seed, home.site_id, "days").uniform(calendar.index, 2)
-    shift = Stream.of(home.seed, home.site_id, "hours").normal(calendar.index, 4)
-    weeks, row_of_day = np.unique((calendar.index + 3) // 7, return_inverse=True)
-    away = (Stream.of(home.seed, home.site_id, "weeks away").uniform(weeks)[:, 0] < WEEKS_AWAY_SHARE)[row_of_day]
-    weekend = calendar.weekend
-    goes_out = np.where(weekend, chance[:, 0] < 0.45, chance[:, 0] > habits.works_from_home_share)
+    """What each day brings: the habit, the weekday, the season and chance."""
+    days, people = len(calendar.index), habits.occupants
+    rest = calendar.weekend | np.isin(calendar.index, [(day - EPOCH.date()).days for day in home.holidays])
+    trips = trips_of(home, calendar, weekends_share=habits.weekends_away_share)
+    chance = Stream.of(home.seed, home.site_id, "days").uniform(calendar.index, 3 + people)
+    # sum of two uniform numbers less one: bounded, standard deviation 0.41
+    scatter = Stream.of(home.seed, home.site_id, "hours").uniform(calendar.index, 8 * people).reshape(days, 4, 2, people).sum(axis=2) - 1.0
+    scatter *= 2.45
+    role = np.array(habits.roles)
+    share, leaves, length, leaves_spread, length_spread = _ROLES[role].T
+    earlier = habits.earlier_hours[None, :]
+    free = rest[:, None] & (role != Role.SHIFT)[None, :]
+    leave = np.where(free, 11.5 + 1.7 * scatter[:, 0], leaves - earlier + leaves_spread * scatter[:, 0])
+    night = np.zeros((days, people), dtype=np.bool_)
+    if Role.SHIFT in habits.roles:
+        week = ((calendar.index + 3) // 7 + int(1000 * habits.gusto)) % 3
+        on_shift = (role == Role.SHIFT)[None, :] & ~calendar.weekend[:, None]
+        leave = np.where(on_shift, (_ROTA[week])[:, None] + 0.1 * scatter[:, 0], leave)
+        night = on_shift & (week == 2)[:, None]
+    gone = np.where(free, 3.3 + 1.4 * scatter[:, 1], length + length_spread * scatter[:, 1])
+    out = chance[:, 3:] < np.where(free, 0.55, share)
+    night &= out
+    wake = np.where(free, 8.3 - 0.5 * earlier, np.minimum(7.6 - 0.5 * earlier, np.where(out, leave - 0.7, 24.0))) + 0.4 * scatter[:, 2]
+    wake = np.where(out, np.minimum(wake, leave - 0.4), wake)
+    sleep = habits.sleeps_hour - np.where(role == Role.PUPIL, 1.6, 0.0) + 0.5 * scatter[:, 3]
+    sleep += 0.6 * np.append(rest[1:], False)[:, None]
+    back = leave + np.clip(gone, 0.7, None)
+    # after a night shift the morning is for sleep
+    sleep = np.where(night, np.maximum(sleep, back + 0.8), np.maximum(sleep, back + 0.5))
+    wake[1:] = np.where(night[:-1], 14.0 + 0.4 * scatter[1:, 2], wake[1:])
+    friday = calendar.weekend[:, None] | (((calendar.index + 3) % 7) == 4)[:, None]
+    evening = chance[:, :1] < habits.evenings_out_share * np.where(friday, 1.8, 0.7)
+    evening_from = 18.3 + 1.6 * chance[:, 1:2]
+    evening_until = evening_from + 2.0 + 2.5 * chance[:, 2:3]
     return Days(
         calendar=calendar,
-        away=away,
-        commutes=goes_out & ~away,
-        wakes_hour=np.clip(habits.wakes_hour + 1.4 * weekend + 0.35 * shift[:, 0], 4.0, 11.0),
-        leaves_hour=np.clip(habits.leaves_hour + 2.8 * weekend + 0.4 * shift[:, 1], 6.0, 13.5),
-        returns_hour=np.clip(habits.returns_hour + 0.6 * shift[:, 2], 13.6, 21.0),
-        sleeps_hour=np.clip(habits.sleeps_hour + 0.6 * weekend + 0.5 * shift[:, 3], 21.0, 26.0),
+        rest=rest,
+        away=trips.cover(calendar.index),
+        trips=trips,
+        activity=_activity(home, calendar.index),
+        out=out,
+        leaves_hour=leave,
+        returns_hour=back,
+        wakes_hour=wake,
+        sleeps_hour=np.where(evening, np.maximum(sleep, evening_until + 0.4), sleep),
+        evening_out=np.broadcast_to(evening, out.shape),
+        evening_from_hour=np.broadcast_to(evening_from, out.shape),
+        evening_until_hour=np.broadcast_to(evening_until, out.shape),
     )
 
 
-def occupancy_at(steps: Steps, days: Days) -> Occupancy:
-    """Who is there and awake. A night after midnight belongs to the evening before."""
-    row, hour = steps.day_rows, steps.clock.hour
-    up = _after(hour, days.wakes_hour[row]) * (1.0 - _after(hour, days.sleeps_hour[row]))
-    late = 1.0 - _after(hour + 24.0, days.sleeps_hour[row - 1])
-    out = _after(hour, days.leaves_hour[row]) * (1.0 - _after(hour, days.returns_hour[row]))
-    present = np.where(days.away[row], 0.0, 1.0 - 0.85 * np.where(days.commutes[row], out, 0.0))
-    return Occupancy(present=present, awake=present * np.maximum(up, late))
+def _activity(home: Home, index: Integers) -> Floats:
+    moods = Stream.of(home.seed, home.site_id, "moods").persistent(index * DAY_US, spacing_us=DAY_US, memory_us=4 * DAY_US)
+    years = Stream.of(home.seed, home.site_id, "phases of life").persistent(index * DAY_US, spacing_us=15 * DAY_US, memory_us=45 * DAY_US)
+    winter = np.cos(2.0 * np.pi * (index - 15.0) / 365.2425) * (1.0 if home.latitude >= 0.0 else -1.0)
+    activity: Floats = np.exp(0.22 * moods + 0.18 * years) * (1.0 + 0.12 * winter * min(1.0, abs(home.latitude) / 50.0))
+    return activity
 
 
-def _after(hour: Floats, moment: Floats) -> Floats:
-    return np.clip((hour - moment) / _RAMP_HOURS + 0.5, 0.0, 1.0)
+def _lognormal(spread: float, bell: float) -> float:
+    """Of mean about 1, at most five spreads from it."""
+    return float(np.exp(spread * np.clip(bell, -2.5, 2.5) - spread**2 / 2.0))
