@@ -1,7 +1,6 @@
 """One home over any steps: the parts put together to readings."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -9,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from services.gateway_sim.plant import battery as storage
-from services.gateway_sim.plant.battery import BatteryState
+from services.gateway_sim.plant.battery import Battery, BatteryState
 from services.gateway_sim.plant.columns import ReadingArrays, no_readings
+from services.gateway_sim.plant.control import PlannedWish, own_wish_kw, slots_in_force
 from services.gateway_sim.plant.equipment import Home, HomeBattery
 from services.gateway_sim.plant.ev import ev_charging_kw, sessions_of
 from services.gateway_sim.plant.grid_price import Price, price_at
@@ -22,10 +22,9 @@ from services.gateway_sim.plant.steps import Steps
 from services.gateway_sim.plant.sun import sun_at
 from services.gateway_sim.plant.weather import temperature_celsius, weather_at
 from shared.domain.balance import net_grid_flow_kw
-from shared.domain.dispatch import by_value_kw, self_consumption_kw
+from shared.domain.reading import VALUE_COLUMNS
 from shared.domain.schedule import Schedule
-from shared.domain.site import BatterySpec
-from shared.domain.time import Interval, TimeGrid, parse_instant, zone
+from shared.domain.time import Interval, TimeGrid, zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,16 +63,20 @@ def simulate(home: Home, grid: TimeGrid, *, state: BatteryState | None = None, s
 
     A reading is stamped with the start of its step: powers are means over the step, the battery's state of charge,
     temperature, cycles and health are those at the start. Without a state the battery begins as configured; with a
-    schedule it acts on what it measures by the schedule's values, and by self-consumption where that says nothing.
+    schedule it acts on what it measures by the schedule's values, and by its own rule where that says nothing. Longer
+    steps are lived through in their parts, so that their length hardly matters.
     """
     if grid.count == 0:
         return Simulation(arrays=no_readings(home.site_id, home.device_id), state=state)
-    around = surroundings(home, grid)
+    steps = Steps(grid=grid, tz=zone(home.timezone))
+    parts = steps.grid_of_parts
+    around = surroundings(home, parts)
+    over_steps = around if parts == grid else _over_steps(home, around, steps)
     if home.battery is None:
-        return Simulation(arrays=_arrays(home, grid, around, _no_battery(grid.count)), state=None)
+        return Simulation(arrays=_arrays(home, grid, over_steps, _no_battery(grid.count)), state=None)
     begin = state or new_battery(home, home.battery, grid.start)
-    columns, final = _run_battery(home, home.battery.spec, grid, around, state=begin, schedule=schedule)
-    return Simulation(arrays=_arrays(home, grid, around, columns), state=final)
+    columns, final = _run_battery(home, home.battery, steps, around, state=begin, schedule=schedule)
+    return Simulation(arrays=_arrays(home, grid, over_steps, columns), state=final)
 
 
 def surroundings(home: Home, grid: TimeGrid) -> Surroundings:
@@ -89,7 +92,7 @@ def surroundings(home: Home, grid: TimeGrid) -> Surroundings:
         solar=solar_over(home, steps, solar),
         load=load,
         ev_kw=ev_kw,
-        total_load_kw=load.hvac_kw + load.appliances_kw + load.lighting_kw + ev_kw + load.other_kw,
+        total_load_kw=_total_kw(load, ev_kw),
         price=price_at(home, steps.starts_us),
         outdoor_celsius=steps.mean(weather.temperature_celsius),
     )
@@ -102,19 +105,40 @@ def new_battery(home: Home, battery: HomeBattery, moment: datetime) -> BatterySt
     return BatteryState(soc_percent=battery.initial_soc_percent, temperature_celsius=room)
 
 
-def state_after(home: Home, reading: Mapping[str, object], *, step: timedelta) -> BatteryState | None:
-    """The battery one step after a reading of this home, when the power of the reading has been held; None without its state."""
-    names = ("battery_soc_percent", "battery_power_kw", "battery_temperature_celsius", "battery_cycles", "battery_health_percent")
-    soc, power, temperature, cycles, health = (float(str(reading[name])) for name in names)
+def state_after(home: Home, readings: "pd.DataFrame", *, step: timedelta, schedule: Schedule | None = None) -> BatteryState | None:
+    """The battery one step after the newest of a device's stored readings; None where that knows none.
+
+    `readings` (`READING_COLUMNS`, sorted) reach back to the last Monday 00:00 UTC; with fewer of them, cycles that began earlier
+    are counted from the first. Of a step with parts only the mean power is stored: the step is lived through again, and where
+    another power comes out (under a schedule that is not known any more), the stored one is held. Otherwise nothing differs from
+    a run that never stopped.
+    """
+    newest = readings.iloc[-1]
+    soc, power, temperature, cycles, health = (float(newest[f"battery_{name}"]) for name in _STORED)
     if home.battery is None or not all(isfinite(value) for value in (soc, power, temperature, cycles, health)):
         return None
-    start = parse_instant(str(reading["timestamp"]), "timestamp")
-    steps = Steps(grid=TimeGrid(start=start, step=step, count=1), tz=zone(home.timezone))
-    outdoor = steps.mean(temperature_celsius(home, steps.instants_us))[0]
-    state = BatteryState(soc_percent=soc, temperature_celsius=temperature, cycles=cycles, health_percent=health)
-    return storage.step(
-        home.battery.spec, state, power_kw=power, step_hours=steps.grid.step_hours, room_celsius=storage.room_celsius(float(outdoor))
-    )[1]
+    week = storage.week_of(readings["timestamp"].to_numpy("datetime64[us]").astype(np.int64))
+    levels = readings["battery_soc_percent"].to_numpy(np.float64)[week == week[-1]]
+    state = BatteryState(
+        soc_percent=soc,
+        temperature_celsius=temperature,
+        cycles=cycles,
+        health_percent=health,
+        turning=storage.turning_points(levels[np.isfinite(levels)].tolist()),
+    )
+    steps = Steps(grid=TimeGrid(start=newest["timestamp"].to_pydatetime(), step=step, count=1), tz=zone(home.timezone))
+    parts = steps.grid_of_parts
+    if parts.count > 1:
+        again = simulate(home, steps.grid, state=state, schedule=schedule)
+        if again.arrays.values["battery_power_kw"][0] == power:
+            return again.state
+    inside = Steps(grid=parts, tz=steps.tz)
+    room = storage.room_celsius(inside.mean(temperature_celsius(home, inside.instants_us)))
+    return (
+        Battery(home.battery, part_hours=parts.step_hours)
+        .live(state, wish_kw=np.full(parts.count, power), room_celsius=room, closes=storage.week_closes(steps.starts_us, steps.step_us))
+        .state
+    )
 
 
 def pieces(grid: TimeGrid, longest: timedelta = _LONGEST_PIECE) -> list[TimeGrid]:
@@ -133,42 +157,62 @@ def grid_after(interval: Interval, *, step: timedelta, origin: datetime) -> Time
 
 
 def _run_battery(
-    home: Home, spec: BatterySpec, grid: TimeGrid, around: Surroundings, *, state: BatteryState, schedule: Schedule | None
+    home: Home, battery: HomeBattery, steps: Steps, around: Surroundings, *, state: BatteryState, schedule: Schedule | None
 ) -> tuple[dict[str, Floats], BatteryState]:
-    hours, export = grid.step_hours, home.supplier.base_feed_in_tariff
-    net = (around.total_load_kw - around.solar.generation_kw).tolist()
-    prices, outdoor = around.price.price_per_kwh.tolist(), around.outdoor_celsius.tolist()
-    rows = []
-    for index, net_load in enumerate(net):
-        moment = grid.start + index * grid.step
-        slot = schedule.slot_at(moment) if schedule and moment >= schedule.not_before else None
-        if slot is None:
-            wish = self_consumption_kw(net_load_kw=net_load)
-        else:
-            wish = by_value_kw(
-                spec,
-                energy_kwh=state.soc_percent * spec.capacity_kwh / 100.0,
-                step_hours=hours,
-                net_load_kw=net_load,
-                import_price_per_kwh=prices[index],
-                export_price_per_kwh=export,
-                value_curve=slot.value_curve,
-                grid_charge_limit_kw=slot.grid_charge_limit_kw,
-                grid_discharge_limit_kw=slot.grid_discharge_limit_kw,
-            )
-        power, after = storage.step(spec, state, power_kw=wish, step_hours=hours, room_celsius=storage.room_celsius(outdoor[index]))
-        rows.append((
-            state.soc_percent, spec.capacity_kwh, power, storage.voltage_v(spec, state.soc_percent, power),
-            state.temperature_celsius, state.cycles, state.health_percent,
-        ))  # fmt: skip
-        state = after
-    return dict(zip(_BATTERY_COLUMNS, np.array(rows).T.copy(), strict=True)), state
+    """The battery's columns over the steps; `around` is that of their parts."""
+    parts, net_load = steps.grid_of_parts, around.total_load_kw - around.solar.generation_kw
+    own = own_wish_kw(battery, net_load_kw=net_load, period=around.price.period)
+    room, closes = storage.room_celsius(around.outdoor_celsius), storage.week_closes(steps.starts_us, steps.step_us)
+    machine, slots = Battery(battery, part_hours=parts.step_hours), slots_in_force(schedule, parts)
+    if slots is None:
+        run = machine.live(state, wish_kw=own, room_celsius=room, closes=closes)
+    else:
+        wish = PlannedWish(
+            battery=battery,
+            part_hours=parts.step_hours,
+            slots=slots,
+            own_kw=own.tolist(),
+            net_load_kw=net_load.tolist(),
+            import_price_per_kwh=around.price.price_per_kwh.tolist(),
+            export_price_per_kwh=home.supplier.base_feed_in_tariff,
+        )
+        run = machine.live_by(state, wish=wish, room_celsius=room, closes=closes)
+    columns = {
+        "battery_soc_percent": run.soc_percent,
+        "battery_capacity_kwh": np.full(steps.grid.count, battery.spec.capacity_kwh),
+        "battery_power_kw": run.power_kw,
+        "battery_voltage_v": storage.voltage_v(
+            battery, soc_percent=run.soc_percent, power_kw=run.power_kw, temperature_celsius=run.temperature_celsius
+        ),
+        "battery_temperature_celsius": run.temperature_celsius,
+        "battery_cycles": run.cycles,
+        "battery_health_percent": run.health_percent,
+    }
+    return columns, run.state
 
 
-_BATTERY_COLUMNS = (
-    "battery_soc_percent", "battery_capacity_kwh", "battery_power_kw", "battery_voltage_v",
-    "battery_temperature_celsius", "battery_cycles", "battery_health_percent",
-)  # fmt: skip
+def _over_steps(home: Home, around: Surroundings, steps: Steps) -> Surroundings:
+    """What was computed for the parts of the steps as means over the steps; the price is that of their start."""
+    load = HomeLoad(**{part.name: steps.mean(getattr(around.load, part.name)) for part in fields(HomeLoad)})
+    ev_kw = steps.mean(around.ev_kw)
+    first = slice(None, None, steps.parts)
+    return Surroundings(
+        solar=solar_over(home, steps, around.solar),
+        load=load,
+        ev_kw=ev_kw,
+        total_load_kw=_total_kw(load, ev_kw),
+        price=Price(**{part.name: getattr(around.price, part.name)[first] for part in fields(Price)}),
+        outdoor_celsius=steps.mean(around.outdoor_celsius),
+    )
+
+
+def _total_kw(load: HomeLoad, ev_kw: Floats) -> Floats:
+    return load.hvac_kw + load.appliances_kw + load.lighting_kw + ev_kw + load.other_kw
+
+
+_STORED = ("soc_percent", "power_kw", "temperature_celsius", "cycles", "health_percent")
+"""What of a battery's reading, with the readings before it, is its state."""
+_BATTERY_COLUMNS = tuple(name for name in VALUE_COLUMNS if name.startswith("battery_"))
 
 
 def _no_battery(count: int) -> dict[str, Floats]:

@@ -28,10 +28,18 @@ class Steps:
     def step_us(self) -> int:
         return self.grid.step // _MICROSECOND
 
-    @property
+    @cached_property
     def parts(self) -> int:
-        """Into how many equal parts each step is cut."""
-        return max(1, -(-self.step_us // FINEST_US))
+        """Into how many equal parts each step is cut, of whole microseconds where a few more parts allow it."""
+        least = max(1, -(-self.step_us // FINEST_US))
+        return next((parts for parts in range(least, 2 * least) if self.step_us % parts == 0), least)
+
+    @cached_property
+    def grid_of_parts(self) -> TimeGrid:
+        """The parts as steps of their own; the grid itself where its steps do not divide into whole microseconds."""
+        if self.step_us % self.parts:
+            return self.grid
+        return TimeGrid(start=self.grid.start, step=self.grid.step // self.parts, count=self.grid.count * self.parts)
 
     @cached_property
     def starts_us(self) -> Integers:
