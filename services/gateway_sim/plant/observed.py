@@ -1,100 +1,165 @@
 """Measured weather in the place of the simulated one, as far as it reaches."""
 
-import numpy as np
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from services.gateway_sim.plant.equipment import Home
+import numpy as np
+from numpy.typing import NDArray
+
+from services.gateway_sim.plant.equipment import Home, ObservedWeather
 from services.gateway_sim.plant.noise import HOUR_US, Floats, Integers
 from services.gateway_sim.plant.sun import clear_sky_ghi_w_m2, sun_at
+from shared.domain.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BRIDGED_US = 3 * HOUR_US
 """Between two values this far apart or nearer lies a line; a wider gap is nobody's."""
-_PARTS = 12
+_PARTS = 6
 """An observation's clear sky is the mean of so many instants of its span."""
 _DIM_W_M2 = 25.0
 """Below this clear sky the quotient of two small numbers says nothing of clouds."""
 _HIGHEST_INDEX = 1.5
 
 
-def observed_temperature_celsius(home: Home, instants_us: Integers) -> Floats | None:
-    """At sorted instants, NaN where nobody observed; None when the home has no observations."""
-    seen = home.weather
-    if seen is None or not len(seen.instants_us) or not len(instants_us):
-        return None
-    reach = _reach(seen.instants_us, instants_us)
-    return _between(seen.instants_us[reach], seen.temperature_celsius[reach], _spans_us(seen.instants_us)[reach], instants_us)
+def observed_weather(rows: "pd.DataFrame") -> ObservedWeather:
+    """Sorted rows of `timestamp`, `temperature_celsius`, `ghi_w_m2`, each the mean of the time that begins at its timestamp.
 
-
-def observed_clear_sky_index(home: Home, instants_us: Integers) -> Floats | None:
-    """Observed as a share of the clear sky's irradiance, so that nothing shines when the sun is down; NaN and None as above.
-
-    Each observation is a mean over its span, which reaches half way to its nearer neighbour, and is divided by the mean
-    of the clear sky over that span. Where dawn or dusk is too dim to tell, the nearest telling observation counts.
+    The time is the shortest distance of two rows, and its middle is where the mean is put. Raises `InvalidValueError` for
+    rows so far apart that nothing could be said between them.
     """
-    seen = home.weather
-    if seen is None or not len(seen.instants_us) or not len(instants_us):
-        return None
-    reach = _reach(seen.instants_us, instants_us)
-    middles, spans, ghi = seen.instants_us[reach], _spans_us(seen.instants_us)[reach], seen.ghi_w_m2[reach]
-    parts = (2 * np.arange(_PARTS, dtype=np.int64) - (_PARTS - 1)) * spans[:, None] // (2 * _PARTS)
-    moments = (middles[:, None] + parts).ravel()
-    order = np.argsort(moments, kind="stable")
-    clear = np.empty(len(moments))
-    clear[order] = clear_sky_ghi_w_m2(sun_at(home.latitude, home.longitude, moments[order]).up)
-    cells, total = clear.reshape(-1, _PARTS), np.zeros(len(middles))
-    for part in range(_PARTS):
-        total += cells[:, part]
-    mean = total / _PARTS
-    telling = (mean >= _DIM_W_M2) & np.isfinite(ghi)
-    index = np.where(telling, np.clip(ghi / np.where(telling, mean, 1.0), 0.0, _HIGHEST_INDEX), np.nan)
-    return _between(middles, _dim_filled(middles, index, dim=np.isfinite(ghi) & ~telling), spans, instants_us)
+    starts = rows["timestamp"].to_numpy(dtype="datetime64[us]").astype(np.int64)
+    length = int(np.diff(starts).min()) if len(starts) > 1 else HOUR_US
+    if length > BRIDGED_US:
+        raise InvalidValueError(
+            "weather",
+            f"one row in {length / HOUR_US:g} hours",
+            f"must have one in {BRIDGED_US // HOUR_US} hours or more often; give hourly means",
+        )
+    return ObservedWeather(
+        instants_us=starts + length // 2,
+        temperature_celsius=rows["temperature_celsius"].to_numpy(dtype=np.float64),
+        ghi_w_m2=rows["ghi_w_m2"].to_numpy(dtype=np.float64),
+    )
 
 
-def _dim_filled(middles_us: Integers, index: Floats, *, dim: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> Floats:
-    """The index of the nearest telling observation within the bridged time, where it is too dim; else it stays NaN."""
-    telling = np.flatnonzero(np.isfinite(index))
-    if not len(telling):
-        return index
-    rows = np.flatnonzero(dim)
-    after = np.searchsorted(telling, rows)
-    right, left = telling[np.minimum(after, len(telling) - 1)], telling[np.maximum(after - 1, 0)]
-    to_right, to_left = np.abs(middles_us[right] - middles_us[rows]), np.abs(middles_us[rows] - middles_us[left])
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a home's observations say of sorted instants; NaN where they say nothing."""
+
+    at_us: Integers
+    """Of the observations in reach, shape (observations,)."""
+    spans_us: Integers
+    """How long each holds."""
+    temperature: Floats
+    ghi_w_m2: Floats
+    instants_us: Integers
+    left: Integers
+    """The observation before each instant, or the first, shape (n,)."""
+    share: Floats
+    """How far each instant is from it to the next; NaN where these are no neighbours."""
+
+    @classmethod
+    def of(cls, home: Home, instants_us: Integers) -> "Observation | None":
+        """None when the home has no observations in reach."""
+        seen = home.weather
+        if seen is None or not len(instants_us):
+            return None
+        first = int(np.searchsorted(seen.instants_us, instants_us[0] - 2 * BRIDGED_US - 1, side="left"))
+        last = int(np.searchsorted(seen.instants_us, instants_us[-1] + 2 * BRIDGED_US + 1, side="right"))
+        if first == last:
+            return None
+        at = seen.instants_us[first:last]
+        left, share = _neighbours(at, instants_us)
+        return cls(
+            at_us=at,
+            spans_us=_spans_us(seen.instants_us)[first:last],
+            temperature=seen.temperature_celsius[first:last],
+            ghi_w_m2=seen.ghi_w_m2[first:last],
+            instants_us=instants_us,
+            left=left,
+            share=share,
+        )
+
+    def temperature_celsius(self) -> Floats:
+        """At the instants."""
+        return self._at_instants(self.temperature)
+
+    def clear_sky_index(self, home: Home) -> Floats:
+        """At the instants: observed as a share of the clear sky's irradiance, so that nothing shines when the sun is down.
+
+        Each observation is divided by the mean of the clear sky over its span. Where dawn or dusk is too dim to tell, the
+        nearest telling observation counts.
+        """
+        parts = (2 * np.arange(_PARTS, dtype=np.int64) - (_PARTS - 1)) * self.spans_us[:, None] // (2 * _PARTS)
+        # spans do not overlap, so these instants are sorted
+        sun = sun_at(home.latitude, home.longitude, (self.at_us[:, None] + parts).ravel())
+        cells, total = clear_sky_ghi_w_m2(sun.up).reshape(-1, _PARTS), np.zeros(len(self.at_us))
+        for part in range(_PARTS):
+            total += cells[:, part]
+        clear, known = total / _PARTS, np.isfinite(self.ghi_w_m2)
+        telling = (clear >= _DIM_W_M2) & known
+        index = np.where(telling, np.clip(self.ghi_w_m2 / np.where(telling, clear, 1.0), 0.0, _HIGHEST_INDEX), np.nan)
+        index = _nearest_where(self.at_us, index, where=known & ~telling)
+        # in the dark, far from any that tells, it is only not to be missing
+        index = np.where(known & np.isnan(index), np.clip(self.ghi_w_m2 / np.maximum(clear, 1.0), 0.0, 1.0), index)
+        return self._at_instants(index)
+
+    def _at_instants(self, values: Floats) -> Floats:
+        """On the line between two values that are near each other, level within half a span beside a lone one."""
+        missing = ~np.isfinite(values)
+        if missing.all():
+            return np.full(len(self.instants_us), np.nan)
+        if missing.any():
+            known = np.flatnonzero(~missing)
+            left, share = _neighbours(self.at_us[known], self.at_us)
+            values = np.where(missing, _on_lines(values[known], left, share), values)
+        result = _on_lines(values, self.left, self.share)
+        off = np.flatnonzero(np.isnan(result))
+        for side in (self.left[off], np.minimum(self.left[off] + 1, len(values) - 1)):
+            near = 2 * np.abs(self.instants_us[off] - self.at_us[side]) <= self.spans_us[side]
+            result[off] = np.where(near & np.isnan(result[off]), values[side], result[off])
+        return result
+
+
+def _neighbours(at_us: Integers, instants_us: Integers) -> tuple[Integers, Floats]:
+    """The observation before each instant and how far the instant is to the next; NaN where those two are no neighbours."""
+    if len(at_us) == 1:
+        return np.zeros(len(instants_us), dtype=np.int64), np.where(instants_us == at_us[0], 0.0, np.nan)
+    left = np.clip(np.searchsorted(at_us, instants_us, side="right") - 1, 0, len(at_us) - 2)
+    gap = np.diff(at_us)
+    share = (instants_us - at_us[left]) / np.where(gap <= BRIDGED_US, gap, np.nan)[left]
+    share[(share < 0.0) | (share > 1.0)] = np.nan
+    return left, share
+
+
+def _on_lines(values: Floats, left: Integers, share: Floats) -> Floats:
+    if len(values) == 1:
+        return values[left] + share
+    line: Floats = np.diff(values)[left] * share
+    line += values[left]
+    return line
+
+
+def _nearest_where(at_us: Integers, values: Floats, *, where: NDArray[np.bool_]) -> Floats:
+    """The nearest value within the bridged time there, NaN where none is so near; elsewhere the values themselves."""
+    known, rows = np.flatnonzero(np.isfinite(values)), np.flatnonzero(where)
+    if not len(known):
+        return values
+    after = np.searchsorted(known, rows)
+    right, left = known[np.minimum(after, len(known) - 1)], known[np.maximum(after - 1, 0)]
+    to_right, to_left = np.abs(at_us[right] - at_us[rows]), np.abs(at_us[rows] - at_us[left])
     nearest = np.where(to_right < to_left, right, left)
-    filled = index.copy()
-    filled[rows] = np.where(np.minimum(to_right, to_left) <= BRIDGED_US, index[nearest], np.nan)
+    filled = values.copy()
+    filled[rows] = np.where(np.minimum(to_right, to_left) <= BRIDGED_US, values[nearest], np.nan)
     return filled
 
 
-def _reach(observed_us: Integers, instants_us: Integers) -> slice:
-    """The observations that can matter to the instants: between them, and those within twice the bridged time around."""
-    first = int(np.searchsorted(observed_us, instants_us[0] - 2 * BRIDGED_US - 1, side="left"))
-    last = int(np.searchsorted(observed_us, instants_us[-1] + 2 * BRIDGED_US + 1, side="right"))
-    return slice(first, last)
-
-
-def _spans_us(observed_us: Integers) -> Integers:
+def _spans_us(at_us: Integers) -> Integers:
     """How long each observation holds: the time to its nearer neighbour, an hour for one alone, the bridged time at most."""
-    if len(observed_us) == 1:
+    if len(at_us) == 1:
         return np.array([HOUR_US], dtype=np.int64)
-    gaps = np.minimum(np.diff(observed_us), BRIDGED_US)
+    gaps = np.minimum(np.diff(at_us), BRIDGED_US)
     spans: Integers = np.minimum(np.concatenate([gaps[:1], gaps]), np.concatenate([gaps, gaps[-1:]]))
     return spans
-
-
-def _between(observed_us: Integers, values: Floats, spans_us: Integers, instants_us: Integers) -> Floats:
-    """On the line between two values that are near each other, level within half a span beside a lone one, NaN elsewhere."""
-    known = np.isfinite(values)
-    at, value, half = observed_us[known], values[known], spans_us[known] // 2
-    result = np.full(len(instants_us), np.nan)
-    if not len(at):
-        return result
-    right = np.searchsorted(at, instants_us, side="right")
-    left, right = np.maximum(right - 1, 0), np.minimum(right, len(at) - 1)
-    from_left, gap = instants_us - at[left], at[right] - at[left]
-    bridged = (gap > 0) & (gap <= BRIDGED_US)
-    share = from_left / np.where(bridged, gap, 1)
-    np.copyto(result, value[left] + (value[right] - value[left]) * share, where=bridged)
-    held_left = ~bridged & (from_left >= 0) & (from_left <= half[left])
-    np.copyto(result, value[left], where=held_left)
-    held_right = ~bridged & ~held_left & (np.abs(at[right] - instants_us) <= half[right])
-    np.copyto(result, value[right], where=held_right)
-    return result

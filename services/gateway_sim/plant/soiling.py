@@ -30,7 +30,7 @@ def soiling_at(home: Home, instants_us: Integers) -> Floats:
 def soiling_of(rain_mm: Floats) -> Floats:
     """The loss in each hour by the rain of the hours, of which the first were preceded by long drought."""
     day = np.zeros(len(rain_mm))
-    for lag in range(24):  # in this order for every hour, so that the sum does not depend on where the range begins
+    for lag in range(min(24, len(rain_mm))):  # in this order for every hour, so that the sum does not depend on where the range begins
         day[lag:] += rain_mm[: len(rain_mm) - lag]
     hour = np.arange(len(rain_mm))
     last = np.maximum.accumulate(np.where(day > CLEANING_RAIN_MM, hour, -_MEMORY_HOURS))

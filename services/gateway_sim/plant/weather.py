@@ -13,7 +13,7 @@ from services.gateway_sim.plant import climate
 from services.gateway_sim.plant.equipment import Home
 from services.gateway_sim.plant.knots import Knots
 from services.gateway_sim.plant.noise import HOUR_US, Floats, Integers, Stream
-from services.gateway_sim.plant.observed import observed_clear_sky_index, observed_temperature_celsius
+from services.gateway_sim.plant.observed import Observation
 
 KNOT_US = HOUR_US // 2
 """All but puffs changes more slowly than this."""
@@ -55,28 +55,30 @@ class _Regime:
 
 def weather_at(home: Home, instants_us: Integers) -> Weather:
     """The weather at a home at sorted instants: observed where the home has observations, else simulated."""
-    knots = Knots.around(instants_us, KNOT_US)
-    regime = _regime(home, knots.instants_us)
-    temperature = knots.between(_simulated_celsius(home, knots.instants_us, regime)) + _site_celsius(home)
-    index = _simulated_index(home, instants_us, knots, regime)
-    return Weather(
-        temperature_celsius=_preferring(observed_temperature_celsius(home, instants_us), temperature),
-        clear_sky_index=_preferring(observed_clear_sky_index(home, instants_us), index),
-    )
+    seen = Observation.of(home, instants_us)
+    temperature = seen.temperature_celsius() if seen else np.full(len(instants_us), np.nan)
+    index = seen.clear_sky_index(home) if seen else np.full(len(instants_us), np.nan)
+    if np.isnan(temperature).any() or np.isnan(index).any():
+        knots = Knots.around(instants_us, KNOT_US)
+        regime = _regime(home, knots.instants_us)
+        temperature = _filled(temperature, _simulated_celsius(home, knots, regime))
+        index = _filled(index, _simulated_index(home, instants_us, knots, regime))
+    return Weather(temperature_celsius=temperature, clear_sky_index=index)
 
 
 def temperature_celsius(home: Home, instants_us: Integers) -> Floats:
     """Outdoor temperature alone, shape (n,): the same as `weather_at`'s."""
-    knots = Knots.around(instants_us, KNOT_US)
-    regime = _regime(home, knots.instants_us)
-    temperature = knots.between(_simulated_celsius(home, knots.instants_us, regime)) + _site_celsius(home)
-    return _preferring(observed_temperature_celsius(home, instants_us), temperature)
+    seen = Observation.of(home, instants_us)
+    temperature = seen.temperature_celsius() if seen else np.full(len(instants_us), np.nan)
+    if np.isnan(temperature).any():
+        knots = Knots.around(instants_us, KNOT_US)
+        temperature = _filled(temperature, _simulated_celsius(home, knots, _regime(home, knots.instants_us)))
+    return temperature
 
 
 def rain_mm_h(home: Home, instants_us: Integers) -> Floats:
-    """Simulated precipitation, as water, over a place; an observation of temperature and sun does not change it."""
+    """Simulated precipitation, as water, over a place at sorted instants; observations of sun and temperature do not change it."""
     regime = _regime(home, instants_us)
-    # observations of its own for what falls: half of the water of a year in few of its hours
     showers = Stream.of(home.seed, home.place, "showers").persistent(instants_us, spacing_us=HOUR_US, memory_us=2 * HOUR_US)
     rain: Floats = _RAIN_MM_H * np.maximum(regime.field + 0.5 * showers - _RAINY, 0.0) ** 2
     return rain
@@ -87,8 +89,8 @@ def fronts_at(home: Home, instants_us: Integers) -> Floats:
     return Stream.of(home.seed, home.place, "fronts").persistent(instants_us, spacing_us=3 * HOUR_US, memory_us=FRONTS_MEMORY_US)
 
 
-def _preferring(observed: Floats | None, simulated: Floats) -> Floats:
-    return simulated if observed is None else np.where(np.isnan(observed), simulated, observed)
+def _filled(observed: Floats, simulated: Floats) -> Floats:
+    return np.where(np.isnan(observed), simulated, observed)
 
 
 def _regime(home: Home, instants_us: Integers) -> _Regime:
@@ -115,18 +117,14 @@ def _simulated_index(home: Home, instants_us: Integers, knots: Knots, regime: _R
     return index
 
 
-def _simulated_celsius(home: Home, instants_us: Integers, regime: _Regime) -> Floats:
+def _simulated_celsius(home: Home, knots: Knots, regime: _Regime) -> Floats:
     """Season, a day that clouds flatten, and air masses of days: clear skies are warm in summer and cold in winter."""
-    air = Stream.of(home.seed, home.place, "air mass").persistent(instants_us, spacing_us=6 * HOUR_US, memory_us=AIR_MEMORY_US)
-    clear_is_warm = (0.12 + 0.38 * regime.summer) * min(1.0, abs(home.latitude) / 45.0)
+    moments, high = knots.instants_us, min(1.0, abs(home.latitude) / 45.0)
+    air = Stream.of(home.seed, home.place, "air mass").persistent(moments, spacing_us=6 * HOUR_US, memory_us=AIR_MEMORY_US)
+    clear_is_warm = (0.12 + 0.38 * regime.summer) * high
     mass = air * np.sqrt(1.0 - clear_is_warm**2) - clear_is_warm * regime.fronts
-    day = climate.diurnal_celsius(home.latitude, home.longitude, instants_us) * (1.0 - 0.6 * regime.cover)
-    temperature: Floats = (
-        climate.mean_celsius(home.latitude, regime.summer) + day + climate.synoptic_celsius(home.latitude, regime.summer) * mass
-    )
-    return temperature
-
-
-def _site_celsius(home: Home) -> float:
-    """What valley, height and street add to the place's temperature."""
-    return 0.7 * float(Stream.of(home.seed, home.site_id, "site temperature").normal(np.zeros(1, dtype=np.int64))[0, 0])
+    day = climate.diurnal_celsius(home.latitude, home.longitude, moments) * (1.0 - 0.6 * regime.cover)
+    mean, deviation = climate.mean_celsius(home.latitude, regime.summer), climate.synoptic_celsius(home.latitude, regime.summer)
+    # what valley, height and street add to the place's temperature
+    site = 0.7 * float(Stream.of(home.seed, home.site_id, "site temperature").normal(np.zeros(1, dtype=np.int64))[0, 0])
+    return knots.between(mean + day + deviation * mass + site)
