@@ -28,6 +28,7 @@ from shared.domain.time import TimeGrid, instant64
 NAIVE = {Target.LOAD: "last_week", Target.SOLAR: "yesterday"}
 """The season of a load is the week, that of generation the day."""
 CAPACITY_QUANTILE = 0.999
+CLEAR_SKY = "clear_sky_kw"
 TEST_SHARE = 0.25
 WINDOW_DAYS = 7
 SEED = 7
@@ -122,10 +123,15 @@ def series_of(home: HourlyHome, target: Target, *, until: int) -> Series:
     series = series_from_table(
         table, catalog(window_days=WINDOW_DAYS), target, step=HOUR, start=instant64(grid.start), end=instant64(grid.end)
     )
-    seen = series.values[:until][np.isfinite(series.values[:until])]
-    unit = float(seen.mean() if target is Target.LOAD else np.quantile(seen, CAPACITY_QUANTILE))
-    powers = {name: values / unit for name, values in series.ahead.items() if name.endswith("_kw")}
-    return replace(series, values=series.values / unit, ahead={**series.ahead, **powers})
+    mean_kw, capacity_kw = float(np.nanmean(home.load_kw[:until])), _capacity_kw(home, until)
+    unit = mean_kw if target is Target.LOAD else capacity_kw
+    clear_sky = {CLEAR_SKY: series.ahead[CLEAR_SKY] / capacity_kw}
+    return replace(series, values=series.values / unit, ahead={**series.ahead, **clear_sky})
+
+
+def _capacity_kw(home: HourlyHome, until: int) -> float:
+    """As generation has shown it; 1 where there is no array, for which it does not matter."""
+    return 1.0 if home.solar_kw is None else float(np.nanquantile(home.solar_kw[:until], CAPACITY_QUANTILE))
 
 
 def _readings(home: HourlyHome, grid: TimeGrid) -> pd.DataFrame:
