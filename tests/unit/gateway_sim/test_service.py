@@ -69,6 +69,24 @@ def test_a_process_stopped_and_started_again_leaves_no_gap_and_no_trace(edge: Sq
     same(stored(edge), simulate(Home(), TimeGrid(start=START, step=STEP, count=85)).readings)
 
 
+def test_restarts_over_a_monday_leave_no_trace_in_the_battery_also_of_long_steps(edge: SqliteEdgeStore):
+    start, step = datetime(2024, 6, 15, tzinfo=UTC), timedelta(hours=1)
+    neighbour = a_gateway(edge, Home(device_id="edge-gateway-002"), step)
+    for hours in (0, 30, 31, 48, 49, 90):
+        a_gateway(edge, step=step).record(now=start + hours * step)
+        neighbour.record(now=start + hours * step)
+    mine = stored(edge)[lambda rows: rows["device_id"] == Home().device_id]
+    same(mine, simulate(Home(), TimeGrid(start=start, step=step, count=91)).readings)
+
+
+def test_where_this_weeks_readings_were_pruned_the_battery_goes_on_from_the_newest(edge: SqliteEdgeStore):
+    a_gateway(edge).backfill(Interval(start=START, end=START + timedelta(hours=20)))
+    whole = simulate(Home(), TimeGrid(start=START, step=STEP, count=241)).readings
+    edge.prune(before=START + timedelta(hours=19, minutes=55))
+    done = a_gateway(edge).record(now=START + timedelta(hours=20)).readings
+    assert done["battery_soc_percent"].iloc[0] == whole["battery_soc_percent"].iloc[-1]
+
+
 def test_a_clock_set_back_records_nothing_twice(edge: SqliteEdgeStore):
     a_gateway(edge).record(now=START)
     assert a_gateway(edge).record(now=START - timedelta(hours=1)).rows == 0
