@@ -29,7 +29,7 @@ def counted(levels: Sequence[float], weight: np.ndarray, closes: frozenset[int] 
 @pytest.mark.parametrize(("depth", "cycles"), [(3, 0.5), (4, 1.5), (6, 0.5), (7, 0.0), (8, 1.0), (9, 0.5)])
 def test_the_example_of_the_standard_is_counted_as_it_says(depth: int, cycles: float):
     history = np.array([-2.0, 1.0, -3.0, 5.0, -1.0, 3.0, -4.0, 4.0, -2.0])  # ASTM E1049-85, figure 6
-    assert counted(history + 50.0, (DEPTHS == depth).astype(float)) == cycles
+    assert counted(history + 50.0, (depth == DEPTHS).astype(float)) == cycles
 
 
 @given(levels=LEVELS, closes=st.frozensets(st.integers(0, 79)))
