@@ -69,44 +69,48 @@ class Appliance:
 
 
 APPLIANCES: tuple[Appliance, ...] = (
-    Appliance(name="kettle at breakfast", kw=2.2, hours=0.07, weekday=0.85, rest=0.9, around=Around.WAKING, after_hours=0.4,
+    Appliance(name="kettle at breakfast", kw=2.2, hours=0.08, weekday=0.85, rest=0.9, around=Around.WAKING, after_hours=0.4,
               spread_hours=0.3),
     Appliance(name="toaster", kw=1.0, hours=0.08, weekday=0.4, rest=0.6, around=Around.WAKING, after_hours=0.5,
               spread_hours=0.3, owned=0.8),
     Appliance(name="hair dryer", kw=1.4, hours=0.1, weekday=0.45, rest=0.4, around=Around.WAKING, after_hours=0.6,
               spread_hours=0.3, owned=0.7),
-    Appliance(name="coffee", kw=1.2, hours=0.12, weekday=0.6, rest=0.7, around=Around.WAKING, after_hours=0.6, spread_hours=0.4, owned=0.6),
+    Appliance(name="coffee", kw=1.2, hours=0.12, weekday=0.7, rest=0.8, around=Around.WAKING, after_hours=0.6, spread_hours=0.4, owned=0.6),
+    Appliance(name="fried breakfast", kw=1.5, hours=0.25, weekday=0.2, rest=0.4, around=Around.WAKING, after_hours=0.6,
+              needs=Needs.COOKING),
+    Appliance(name="dishwasher by timer", kw=2.0, hours=1.6, weekday=0.5, rest=0.5, around=Around.NIGHT, spread_hours=1.5, owned=0.12,
+              phases=_DISHES),
     Appliance(name="first tea of the day", kw=2.2, hours=0.06, weekday=0.7, rest=0.7, around=Around.ANY),
     Appliance(name="second tea of the day", kw=2.2, hours=0.06, weekday=0.7, rest=0.7, around=Around.ANY),
     Appliance(name="microwave", kw=1.2, hours=0.09, weekday=0.5, rest=0.5, around=Around.ANY),
     Appliance(name="microwave at noon", kw=1.2, hours=0.09, weekday=0.5, rest=0.3, around=Around.NOON, spread_hours=0.6),
-    Appliance(name="lunch", kw=1.7, hours=0.45, weekday=0.45, rest=0.6, around=Around.NOON, spread_hours=0.6,
+    Appliance(name="lunch", kw=1.7, hours=0.45, weekday=0.5, rest=0.6, around=Around.NOON, spread_hours=0.8,
               needs=Needs.COOKING, phases=_HOB),
-    Appliance(name="dinner", kw=1.9, hours=0.65, weekday=0.75, rest=0.7, around=Around.DINNER, spread_hours=0.7,
+    Appliance(name="dinner", kw=1.9, hours=0.6, weekday=0.6, rest=0.6, around=Around.DINNER, spread_hours=0.9,
               needs=Needs.COOKING, phases=_HOB),
-    Appliance(name="oven", kw=2.3, hours=0.8, weekday=0.25, rest=0.4, around=Around.DINNER, after_hours=-0.2, spread_hours=0.9,
+    Appliance(name="oven", kw=2.3, hours=0.8, weekday=0.16, rest=0.25, around=Around.DINNER, after_hours=-0.2, spread_hours=1.3,
               needs=Needs.COOKING, phases=_OVEN),
-    Appliance(name="baking", kw=2.3, hours=1.0, weekday=0.03, rest=0.12, around=Around.ANY, owned=0.7, needs=Needs.COOKING, phases=_OVEN),
-    Appliance(name="dishwasher after dinner", kw=2.0, hours=1.6, weekday=0.35, rest=0.35, around=Around.EVENING, after_hours=0.2,
-              spread_hours=1.2, owned=0.6, phases=_DISHES),
-    Appliance(name="dishwasher by day", kw=2.0, hours=1.6, weekday=0.12, rest=0.25, around=Around.ANY, owned=0.6, phases=_DISHES),
-    Appliance(name="washing machine", kw=2.0, hours=1.5, weekday=0.25, rest=0.4, around=Around.ANY, phases=_WASHER),
-    Appliance(name="second wash", kw=2.0, hours=1.5, weekday=0.1, rest=0.3, around=Around.ANY, phases=_WASHER),
-    Appliance(name="tumble dryer", kw=2.0, hours=1.0, weekday=0.15, rest=0.3, around=Around.ANY, owned=0.5, phases=_DRYER),
+    Appliance(name="baking", kw=2.3, hours=1.0, weekday=0.1, rest=0.2, around=Around.ANY, owned=0.7, needs=Needs.COOKING, phases=_OVEN),
+    Appliance(name="dishwasher after dinner", kw=2.0, hours=1.6, weekday=0.2, rest=0.2, around=Around.EVENING, after_hours=0.2,
+              spread_hours=1.4, owned=0.6, phases=_DISHES),
+    Appliance(name="dishwasher by day", kw=2.0, hours=1.6, weekday=0.28, rest=0.35, around=Around.ANY, owned=0.6, phases=_DISHES),
+    Appliance(name="washing machine", kw=2.0, hours=1.5, weekday=0.32, rest=0.45, around=Around.ANY, phases=_WASHER),
+    Appliance(name="second wash", kw=2.0, hours=1.5, weekday=0.18, rest=0.3, around=Around.ANY, phases=_WASHER),
+    Appliance(name="tumble dryer", kw=2.0, hours=1.0, weekday=0.22, rest=0.35, around=Around.ANY, owned=0.5, phases=_DRYER),
     Appliance(name="vacuum cleaner", kw=1.1, hours=0.4, weekday=0.1, rest=0.25, around=Around.ANY),
     Appliance(name="iron", kw=1.2, hours=0.6, weekday=0.07, rest=0.12, around=Around.ANY, owned=0.7),
     Appliance(name="hobby", kw=0.5, hours=1.5, weekday=0.08, rest=0.15, around=Around.ANY, owned=0.3),
     Appliance(name="morning water", kw=2.4, hours=0.7, weekday=0.95, rest=0.95, around=Around.WAKING, after_hours=0.4, needs=Needs.WATER),
-    Appliance(name="water by day", kw=2.4, hours=0.35, weekday=0.7, rest=0.8, around=Around.ANY, needs=Needs.WATER),
-    Appliance(name="evening water", kw=2.4, hours=0.5, weekday=0.75, rest=0.75, around=Around.EVENING, needs=Needs.WATER,
-              spread_hours=1.0),
+    Appliance(name="water by day", kw=2.4, hours=0.35, weekday=0.8, rest=0.85, around=Around.ANY, needs=Needs.WATER),
+    Appliance(name="evening water", kw=2.4, hours=0.5, weekday=0.6, rest=0.6, around=Around.EVENING, needs=Needs.WATER,
+              spread_hours=1.4),
     Appliance(name="water at night", kw=2.4, hours=1.6, weekday=1.0, rest=1.0, around=Around.NIGHT, needs=Needs.NIGHT_WATER,
               spread_hours=0.2),
     Appliance(name="television", kw=0.12, hours=2.8, weekday=0.85, rest=0.85, around=Around.EVENING, after_hours=-0.8, spread_hours=0.7,
               electronics=True),
     Appliance(name="second television", kw=0.1, hours=2.0, weekday=0.4, rest=0.5, around=Around.EVENING, spread_hours=1.0, owned=0.6,
               electronics=True),
-    Appliance(name="television by day", kw=0.12, hours=2.2, weekday=0.5, rest=0.6, around=Around.ANY, electronics=True),
+    Appliance(name="television by day", kw=0.12, hours=2.2, weekday=0.6, rest=0.7, around=Around.ANY, electronics=True),
     Appliance(name="computer", kw=0.12, hours=1.8, weekday=0.6, rest=0.6, around=Around.ANY, electronics=True),
     Appliance(name="computer at night", kw=0.15, hours=2.2, weekday=0.35, rest=0.4, around=Around.EVENING, after_hours=0.6, owned=0.7,
               spread_hours=1.0, electronics=True),
@@ -149,7 +153,7 @@ def runs_of(living: Living) -> tuple[Runs, Runs]:
     own = Stream.of(home.seed, home.site_id, "appliances owned").uniform(np.zeros(1, dtype=np.int64), 4 * _KINDS)[0].reshape(4, _KINDS)
     chance = Stream.of(home.seed, home.site_id, "appliances").uniform(days.calendar.index, 5 * _KINDS).reshape(-1, 5, _KINDS)
     size = (habits.occupants / 2.0) ** 0.6
-    often = habits.gusto**0.7 * size * np.exp(1.4 * (own[1] - 0.5)) * _has(habits, own[0])
+    often = 1.25 * habits.gusto**0.8 * size * np.exp(1.4 * (own[1] - 0.5)) * _has(habits, own[0])
     share = 1.0 - (1.0 - np.where(days.rest[:, None], _REST, _WEEKDAY) * 0.999) ** (often * days.activity[:, None])
     bell = 2.45 * (chance[:, 1] + chance[:, 2] - 1.0)
     hour = _anchors(habits, days, chance[:, 1]) + _AFTER + _SPREAD * (bell + 1.5 * (own[2] - 0.5)) * (_AROUND != Around.ANY)
@@ -160,7 +164,7 @@ def runs_of(living: Living) -> tuple[Runs, Runs]:
     day, kind, start = day[there], kind[there], start[there]
     longer = np.exp(0.9 * (chance[day, 3, kind] - 0.5)) * np.where(_RATED_KW[kind] < 1.0, 1.0, size**0.3)
     length = _HOURS[kind] * HOUR_US * longer
-    power = _RATED_KW[kind] * (0.7 + 0.6 * own[3, kind]) * (0.9 + 0.2 * chance[day, 4, kind]) * habits.gusto**0.3
+    power = _RATED_KW[kind] * (0.7 + 0.6 * own[3, kind]) * (0.9 + 0.2 * chance[day, 4, kind]) * habits.gusto**0.4
     phases = _phases(kind, start, length, power)
     electronics = np.repeat(_ELECTRONICS[kind], _PHASE_COUNT[kind])
     return _some(phases, ~electronics), _some(phases, electronics)

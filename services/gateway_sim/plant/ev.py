@@ -43,7 +43,7 @@ def sessions_of(living: Living) -> Sessions:
     battery_kwh = 38.0 + 40.0 * u[0]
     power = min(home.household.ev_charging_kw, next(kw for share, kw in _ONBOARD_KW if u[1] <= share))
     used = _used_kwh(habits, days, u, chance, battery_kwh)
-    plugged = _plugs_in(days, used, chance[:, 5], battery_kwh, share=1.0 if u[2] < 0.3 else 0.2 + 0.6 * u[3])
+    plugged = _plugs_in(days, used, chance[:, 5], battery_kwh, share=1.0 if u[2] < 0.4 else 0.3 + 0.6 * u[3])
     wished = _since_last(used, plugged, 0.85 * battery_kwh)
     some = plugged & (wished > 0.5) & (home.household.has_ev and power > 0.0)
     some[:MEMORY_DAYS] = some[-1:] = False
@@ -64,12 +64,12 @@ def ev_charging_kw(sessions: Sessions, steps: Steps) -> Floats:
 
 def _used_kwh(habits: Habits, days: Days, u: Floats, chance: Floats, battery_kwh: float) -> Floats:
     """What driving took from the battery on each day: the way to work, errands and weekends, and the way home from afar."""
-    work_km = 6.0 + 44.0 * u[6] ** 1.5 if habits.roles[0] != Role.AT_HOME else 8.0
+    work_km = 8.0 + 72.0 * u[6] ** 1.5 if habits.roles[0] != Role.AT_HOME else 8.0
     by_car = u[7] < 0.8
     to_work = days.out[:, 0] & ~days.rest & by_car
-    errand = chance[:, 0] < np.where(days.rest, 0.55, 0.3)
+    errand = chance[:, 0] < np.where(days.rest, 0.65, 0.4)
     km = np.where(to_work, work_km * (0.85 + 0.3 * chance[:, 1]), 0.0)
-    km += np.where(errand, 4.0 + 36.0 * chance[:, 2] ** 2 * np.where(days.rest, 2.0, 1.0), 0.0)
+    km += np.where(errand, 5.0 + 50.0 * chance[:, 2] ** 2 * np.where(days.rest, 2.0, 1.0), 0.0)
     back = np.append(False, days.away[:-1]) & ~days.away
     km = np.where(days.away, 0.0, np.where(back, 60.0 + 160.0 * chance[:, 3], km))
     used: Floats = np.minimum(km * KWH_PER_KM, 0.85 * battery_kwh)

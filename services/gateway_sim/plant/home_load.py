@@ -6,10 +6,14 @@ import numpy as np
 
 from services.gateway_sim.plant.appliances import cold_runs_of, runs_of
 from services.gateway_sim.plant.house import hvac_kw
-from services.gateway_sim.plant.lighting import lighting_kw
+from services.gateway_sim.plant.lattice import CELL_US
+from services.gateway_sim.plant.lighting import lighting_cells_kw
 from services.gateway_sim.plant.living import Living
-from services.gateway_sim.plant.noise import HOUR_US, Floats, Stream
+from services.gateway_sim.plant.noise import HOUR_US, Floats, Integers, Stream
 from services.gateway_sim.plant.steps import Steps
+
+LEFT_ON_KW = 0.04
+"""Per person who is up and about: chargers, routers, pumps, towels, a radio in the kitchen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,10 @@ class HomeLoad:
 def home_load_at(living: Living, steps: Steps) -> HomeLoad:
     """The parts of the load. Where they ask for more than `peak_load_kw`, appliances give way first, then heat, light, the rest."""
     appliances, electronics = runs_of(living)
+    cells = _cells_now(living, steps)
     room = living.home.household.peak_load_kw
-    other = np.minimum(_never_resting_kw(living, steps) + electronics.mean_kw(steps), room)
-    light = np.minimum(lighting_kw(living, steps), room - other)
+    other = np.minimum(steps.mean(_other_cells_kw(living)[cells]) + electronics.mean_kw(steps), room)
+    light = np.minimum(steps.mean(lighting_cells_kw(living)[cells]), room - other)
     hvac = np.minimum(hvac_kw(living, steps), room - other - light)
     wished = appliances.mean_kw(steps) + cold_runs_of(living, steps).mean_kw(steps)
     return HomeLoad(
@@ -38,11 +43,20 @@ def home_load_at(living: Living, steps: Steps) -> HomeLoad:
     )
 
 
-def _never_resting_kw(living: Living, steps: Steps) -> Floats:
-    """The home's share of the configured base load without rest, and what those who are awake leave on."""
-    home, habits = living.home, living.habits
-    always = habits.standby * home.household.base_load_kw
-    idle = Stream.of(home.seed, home.site_id, "left on").persistent(steps.instants_us, spacing_us=HOUR_US, memory_us=3 * HOUR_US)
-    left_on = (0.02 + 0.02 * habits.occupants) * habits.gusto * np.exp(0.6 * idle)
-    base: Floats = always + steps.mean(left_on * living.lattice.at(living.occupancy.awake / habits.occupants, steps.instants_us))
-    return base
+def _cells_now(living: Living, steps: Steps) -> Integers:
+    """The cell whose habits hold at each instant: each home's clock goes a little early, so that a street does not act at once."""
+    u = Stream.of(living.home.seed, living.home.site_id, "clock").uniform(np.zeros(1, dtype=np.int64))[0, 0]
+    return living.lattice.cells_of(steps.instants_us + int(u * CELL_US))
+
+
+def _other_cells_kw(living: Living) -> Floats:
+    """The home's share of the configured base load without rest, and what people have on and leave on; shape (cells,)."""
+    home, habits, days = living.home, living.habits, living.days
+    noise = Stream.of(home.seed, home.site_id, "left on").persistent(living.lattice.middles_us, spacing_us=HOUR_US, memory_us=2 * HOUR_US)
+    busy = days.activity[living.lattice.day_rows(days.calendar)]
+    # a little of it at night, and in empty rooms
+    on = 0.15 * habits.occupants + 0.25 * living.occupancy.present + 0.6 * living.occupancy.awake
+    on *= busy * np.exp(0.8 * noise)
+    on *= LEFT_ON_KW * habits.gusto**0.8
+    cells: Floats = habits.standby * home.household.base_load_kw + on * (1.0 - 0.85 * living.occupancy.away)
+    return cells

@@ -25,6 +25,8 @@ ABSENT_COOLER_CELSIUS = 2.0
 ABSENT_WARMER_CELSIUS = 3.0
 LOSS_KW_M2_K = 0.0022
 """Of the house that the heat pump was sized for, by floor area: the middle of the European stock."""
+THERMOSTAT_CELSIUS = 1.0
+"""Between the ends of its dead band, with hands, doors and windows."""
 AWAY_CELSIUS = (14.0, 31.0)
 """What is kept when nobody is home for nights."""
 
@@ -48,6 +50,9 @@ def cells_kw(living: Living) -> Floats:
     gains = area_m2 * (0.015 + 0.02 * u[0]) * living.sunshine_w_m2 / 1000.0
     gains += 0.07 * occupancy.present + 0.12 * occupancy.awake + 0.5 * home.household.base_load_kw * living.habits.standby
     heat_to, cool_to = _set_points(occupancy, u)
+    touches = Stream.of(home.seed, home.site_id, "thermostat").uniform(lattice.middles_us // HOUR_US)[:, 0] - 0.5
+    heat_to += THERMOSTAT_CELSIUS * touches
+    cool_to += THERMOSTAT_CELSIUS * touches
     power = np.zeros(lattice.count)
     _live(
         living.outdoor_celsius, gains, heat_to, cool_to, power, lattice.weeks, WEEK_CELLS, SPIN_UP_CELLS, CELL_US / HOUR_US,

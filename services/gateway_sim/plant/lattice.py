@@ -47,13 +47,11 @@ class Lattice:
         """The cell of each instant; of one outside, the nearest."""
         return np.clip((instants_us - self.first_us) // CELL_US, 0, self.count - 1)
 
-    def at(self, values: Floats, instants_us: Integers) -> Floats:
-        """Values of cells at instants, on the lines between the middles, shape (n,). All of them inside the weeks."""
-        since = instants_us - int(self.middles_us[0])
-        cell = since // CELL_US
-        share = (since - cell * CELL_US) / CELL_US
-        line: Floats = values[cell] + np.diff(values)[cell] * share
-        return line
+    def day_rows(self, calendar: LocalDays) -> Integers:
+        """The row in a calendar of the local day of each cell, shape (cells,)."""
+        rows = np.arange(len(calendar.index))
+        midnights = calendar.utc_us(rows, np.zeros(len(rows)))
+        return np.searchsorted(midnights, self.middles_us, side="right") - 1
 
     def calendar(self, steps: Steps) -> LocalDays:
         """The local days of the lattice, with those that still matter before and after."""

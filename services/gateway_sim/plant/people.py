@@ -102,14 +102,14 @@ class Days:
 def habits_of(home: Home) -> Habits:
     """Drawn once for a home."""
     stream = Stream.of(home.seed, home.site_id, "habits")
-    u, bell = stream.uniform(np.zeros(1, dtype=np.int64), 10)[0], stream.normal(np.ones(1, dtype=np.int64), 10)[0]
+    u, bell = stream.uniform(np.zeros(1, dtype=np.int64), 10)[0], stream.normal(np.ones(1, dtype=np.int64), 14)[0]
     kind = int(np.searchsorted(np.cumsum([share for share, _ in _HOUSEHOLDS])[:-1], u[0]))
     members = _HOUSEHOLDS[kind][1]
     roles = members[int(u[1] * len(members))]
     size = float(np.sqrt(len(roles) / 2.0))
     return Habits(
         roles=roles,
-        earlier_hours=0.4 * bell[0] + 0.4 * bell[5:10][: len(roles)],
+        earlier_hours=0.4 * bell[0] + 0.4 * bell[9:][: len(roles)],
         dinner_hour=18.4 + 0.7 * float(np.clip(bell[1], -2.0, 2.0)),
         sleeps_hour=22.7 + 0.6 * float(np.clip(bell[0] + bell[2], -2.5, 2.5)),
         evenings_out_share=0.04 + 0.22 * u[2] ** 2,
@@ -118,9 +118,9 @@ def habits_of(home: Home) -> Habits:
         electric_water=bool(u[5] < 0.30),
         night_tariff=bool(u[6] < 0.35),
         # the spread of the trial homes of London and of American fleets: a factor of 5 to 10 from the frugal to the lavish
-        standby=_lognormal(0.45, bell[3]) * size**0.5,
-        draughts=_lognormal(0.45, 2.0 * u[7] - 1.0 + 0.5 * bell[4]),
-        gusto=_lognormal(0.50, 0.5 * bell[3] + 0.85 * bell[4]),
+        standby=_lognormal(0.60, bell[3]) * size**0.5,
+        draughts=_lognormal(0.50, 0.8 * bell[8] + 0.4 * bell[4]),
+        gusto=_lognormal(0.55, 0.6 * bell[3] + 0.8 * bell[4]),
     )
 
 
@@ -180,10 +180,10 @@ def _activity(home: Home, index: Integers) -> Floats:
     moods = Stream.of(home.seed, home.site_id, "moods").persistent(index * DAY_US, spacing_us=DAY_US, memory_us=4 * DAY_US)
     years = Stream.of(home.seed, home.site_id, "phases of life").persistent(index * DAY_US, spacing_us=15 * DAY_US, memory_us=45 * DAY_US)
     winter = np.cos(2.0 * np.pi * (index - 15.0) / 365.2425) * (1.0 if home.latitude >= 0.0 else -1.0)
-    activity: Floats = np.exp(0.22 * moods + 0.18 * years) * (1.0 + 0.12 * winter * min(1.0, abs(home.latitude) / 50.0))
+    activity: Floats = np.exp(0.30 * moods + 0.20 * years) * (1.0 + 0.12 * winter * min(1.0, abs(home.latitude) / 50.0))
     return activity
 
 
 def _lognormal(spread: float, bell: float) -> float:
-    """Of mean about 1, at most five spreads from it."""
-    return float(np.exp(spread * np.clip(bell, -2.5, 2.5) - spread**2 / 2.0))
+    """Of mean about 1, at most 2.2 spreads from it."""
+    return float(np.exp(spread * np.clip(bell, -2.2, 2.2) - spread**2 / 2.0))
