@@ -21,6 +21,7 @@ from shared.ports.reading_store import ReadingStore
 from shared.ports.savings_store import SavingsStore
 from shared.ports.schedule_store import ScheduleStore
 from shared.ports.site_store import SiteStore, TariffStore
+from shared.ports.weather import WeatherHistory
 from shared.runtime.cli import UsageError
 from shared.runtime.settings import RuntimeSettings
 
@@ -170,6 +171,12 @@ class Resources:
         from shared.adapters.home_file import HomeFiles
 
         return HomeFiles()
+
+    def weather_file(self, path: Path) -> WeatherHistory:
+        """Weather from a file. A relative path is relative to the current folder."""
+        from shared.adapters.weather import WeatherFile
+
+        return WeatherFile(path)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from shared.adapters.embedded.bus import DeliveryPolicy, InProcessBus
@@ -17,8 +18,10 @@ from shared.adapters.embedded.cloud_store import SqliteCloudStore
 from shared.adapters.embedded.edge_store import SqliteEdgeStore
 from shared.adapters.holiday_calendar import HolidayLibrary
 from shared.adapters.model_dir import ModelDir
+from shared.adapters.weather import WeatherFile
 from shared.ports.bus import MessageBus
 from shared.ports.holiday_calendar import HolidayCalendar
+from shared.ports.weather import WeatherHistory
 
 Factory = Callable[[Path], AbstractContextManager[Any]]
 
@@ -61,6 +64,16 @@ def _in_process_bus() -> MessageBus:
     )
 
 
+def _weather_csv(folder: Path, rows: pd.DataFrame) -> WeatherHistory:
+    rows.assign(timestamp=[moment.isoformat() for moment in rows["timestamp"]]).to_csv(folder / "weather.csv", index=False)
+    return WeatherFile(folder / "weather.csv")
+
+
+def _weather_parquet(folder: Path, rows: pd.DataFrame) -> WeatherHistory:
+    rows.to_parquet(folder / "weather.parquet")
+    return WeatherFile(folder / "weather.parquet")
+
+
 EDGE_STORES: dict[str, Factory] = {"sqlite": _sqlite_edge}
 """`EdgeStore` with `EdgeAnnouncements`."""
 CLOUD_STORES: dict[str, Factory] = {"sqlite": _sqlite_cloud}
@@ -69,6 +82,8 @@ MODEL_STORES: dict[str, Factory] = {"folder": _model_dir}
 BUSES: dict[str, Callable[[], MessageBus]] = {"in-process": _in_process_bus}
 """With `ATTEMPTS` and `ATTEMPTS_AFTER_BUG` deliveries, room for 20 messages in a queue, and delays of milliseconds."""
 HOLIDAY_CALENDARS: dict[str, Callable[[], HolidayCalendar]] = {"library": HolidayLibrary}
+WEATHER_HISTORIES: dict[str, Callable[[Path, pd.DataFrame], WeatherHistory]] = {"csv": _weather_csv, "parquet": _weather_parquet}
+"""Each holds the rows that it is given, of Berlin."""
 
 
 def fixtures_of(implementations: dict[str, Factory]) -> tuple[Any, Any]:
