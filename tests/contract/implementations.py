@@ -3,8 +3,10 @@
 A store's factory takes a folder (a place of its own) and gives a context manager: entering it twice on one folder is a restart.
 """
 
+import os
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from shared.adapters.distributed.influx import InfluxEdgeStore, Patience
 from shared.adapters.embedded.bus import DeliveryPolicy, InProcessBus
 from shared.adapters.embedded.cloud_store import SqliteCloudStore
 from shared.adapters.embedded.edge_store import SqliteEdgeStore
@@ -22,6 +25,7 @@ from shared.adapters.weather import WeatherFile
 from shared.ports.bus import MessageBus
 from shared.ports.holiday_calendar import HolidayCalendar
 from shared.ports.weather import WeatherHistory
+from tests.live import influx_server
 
 Factory = Callable[[Path], AbstractContextManager[Any]]
 
@@ -32,6 +36,41 @@ ATTEMPTS, ATTEMPTS_AFTER_BUG = 4, 2
 def _sqlite_edge(folder: Path) -> Iterator[SqliteEdgeStore]:
     store = SqliteEdgeStore(folder / "edge.sqlite")
     try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def _influx_edge(folder: Path) -> Iterator[InfluxEdgeStore]:
+    """On the server in INFLUXDB_TEST_URL, where the folder has a bucket of its own, or on a small one with the folder's data."""
+    bucket = _name_in(folder)
+    if url := os.environ.get("INFLUXDB_TEST_URL"):
+        token, org = os.environ["INFLUXDB_TEST_TOKEN"], os.environ.get("INFLUXDB_TEST_ORG", influx_server.ORG)
+        with _opened_influx(url, token, org, bucket) as store:
+            yield store
+        return
+    with (
+        influx_server.serving(folder / "influx") as server,
+        _opened_influx(server.url, influx_server.TOKEN, influx_server.ORG, bucket) as store,
+    ):
+        yield store
+
+
+def _name_in(folder: Path) -> str:
+    """A name that no other folder has, at any time; the same for every process that comes to this folder."""
+    mine, name = folder / f".{uuid.uuid4()}", folder / "bucket"
+    mine.write_text(f"test-{uuid.uuid4()}")
+    with suppress(FileExistsError):
+        name.hardlink_to(mine)
+    return name.read_text()
+
+
+@contextmanager
+def _opened_influx(url: str, token: str, org: str, bucket: str) -> Iterator[InfluxEdgeStore]:
+    store = InfluxEdgeStore(url=url, token=token, org=org, bucket=bucket, retention=None, patience=Patience())
+    try:
+        store.prepare()
         yield store
     finally:
         store.close()
@@ -74,8 +113,8 @@ def _weather_parquet(folder: Path, rows: pd.DataFrame) -> WeatherHistory:
     return WeatherFile(folder / "weather.parquet")
 
 
-EDGE_STORES: dict[str, Factory] = {"sqlite": _sqlite_edge}
-"""`EdgeStore` with `EdgeAnnouncements`."""
+EDGE_STORES: dict[str, Factory] = {"sqlite": _sqlite_edge, "influx": _influx_edge}
+ANNOUNCEMENTS: dict[str, Factory] = {"sqlite": _sqlite_edge}
 CLOUD_STORES: dict[str, Factory] = {"sqlite": _sqlite_cloud}
 """Attributes named after the ports: sites, tariffs, readings, quarantine, prices, features, forecasts, schedules, savings, progress."""
 MODEL_STORES: dict[str, Factory] = {"folder": _model_dir}

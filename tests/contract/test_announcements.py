@@ -7,10 +7,10 @@ from pandas.testing import assert_frame_equal
 
 from shared.domain.tariff import DynamicPrice
 from shared.domain.time import Interval
-from tests.contract.implementations import EDGE_STORES, fixtures_of
+from tests.contract.implementations import ANNOUNCEMENTS, fixtures_of
 from tests.factories import NOON, a_battery, a_site, a_tariff
 
-opened, store = fixtures_of(EDGE_STORES)
+opened, store = fixtures_of(ANNOUNCEMENTS)
 
 HOUR = timedelta(hours=1)
 EVER = Interval(start=NOON - 1000 * HOUR, end=NOON + 1000 * HOUR)

@@ -60,7 +60,6 @@ def table_of(answer: str) -> pd.DataFrame:
         dtype=_KNOWN,
         keep_default_na=False,
         na_values=[""],
-        float_precision="round_trip",
     )
     if "_time" in table:
         table["_time"] = pd.to_datetime(table["_time"], format="ISO8601", utc=True).dt.as_unit("us")

@@ -19,7 +19,7 @@ from shared.ports.errors import UnavailableError
 
 LINES_PER_REQUEST = 5000
 """What InfluxDB advises."""
-PAGE_ROWS = 20_000
+PAGE_ROWS = 5000
 """About what one answer holds: InfluxDB makes whole readings of separate fields in its memory."""
 
 _FIRST_PAGE = timedelta(hours=6)
