@@ -71,7 +71,7 @@ def both_sides(data: Path, *, each: int) -> list[Sides]:
     sides = []
     for place, real in at.items():
         say(f"simulating {each} at {place.name}")
-        sides.append(Sides(place=place, real=real, simulated=list(simulated_homes({place: real[0]}, each=each, days=None))))
+        sides.append(Sides(place=place, real=real, simulated=simulated_homes(real[0], count=each)))
     return sides
 
 

@@ -1,6 +1,6 @@
 """Simulated homes at the places of the real ones, over the same days, at five minutes averaged to hours."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 
@@ -34,11 +34,9 @@ class SimulatedHome:
     price: HourlyPrice
 
 
-def simulated_homes(like: Mapping[Place, HourlyHome], *, each: int, days: int | None) -> Iterator[SimulatedHome]:
-    """So many homes at each place, over the hours of the real home given for it."""
-    for place, real in like.items():
-        for number in range(each):
-            yield live(home_at(place, number), real, days=days)
+def simulated_homes(real: HourlyHome, *, count: int) -> list[SimulatedHome]:
+    """So many homes at the place of a real one, over its hours."""
+    return [live(home_at(real.place, number), real) for number in range(count)]
 
 
 def home_at(place: Place, number: int) -> Home:
@@ -50,9 +48,9 @@ def home_at(place: Place, number: int) -> Home:
     )  # fmt: skip
 
 
-def live(home: Home, real: HourlyHome, *, days: int | None) -> SimulatedHome:
+def live(home: Home, real: HourlyHome) -> SimulatedHome:
     """Live through the hours of a real home."""
-    hours = len(real.load_kw) if days is None else min(len(real.load_kw), 24 * days)
+    hours = len(real.load_kw)
     start = real.start.astype("datetime64[us]").item().replace(tzinfo=UTC)
     values = simulate(replace(home, battery=None), TimeGrid(start=start, step=STEP, count=hours * (HOUR // STEP))).arrays.values
 
