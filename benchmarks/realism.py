@@ -29,7 +29,6 @@ from shared.domain.forecast import Target
 
 DATA = Path("../shared/data")
 EACH = 5
-"""Simulated homes at each of the five places."""
 FORECAST = 3
 """Homes of each kind at each place whose forecasts are looked at."""
 LEAST_DAILY_KWH = 2.0
@@ -162,6 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, metavar="DIR", help=f"folder of the real homes (default: {DATA})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the same figures there")
+    parser.add_argument("--each", type=int, metavar="N", help=f"simulated homes at each of the five places (default: {EACH})")
     parser.add_argument("--quick", action="store_true", help="one home at each place, forecasts of the first place alone: for CI")
     parser.add_argument("--no-forecast", action="store_true", help="leave the forecasts out: seconds instead of minutes")
     options = parser.parse_args(argv)
@@ -169,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if missing := missing_file(data):
         print(f"left out: no {missing} in {data}; name the folder of the homes with --data DIR")
         return 2 if options.data else 0
-    sides = both_sides(data, each=1 if options.quick else EACH)
+    sides = both_sides(data, each=options.each or (1 if options.quick else EACH))
     real = [figures_of(home) for side in sides for home in side.real]
     simulated = [figures_of(own.home) for side in sides for own in side.simulated]
     prices = [price_measures(own.price_per_kwh, own.clock) for own in real_prices(data)]
