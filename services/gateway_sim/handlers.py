@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from services.gateway_sim.service import GatewayService
+from services.gateway_sim.service import GatewayService, MirrorService
 from shared.contracts import topology
 from shared.contracts.events import Event, ReadingsRecorded, ScheduleRunPublished
 from shared.contracts.reading_frames import documents_from_frame
@@ -24,14 +24,30 @@ MESSAGE_ROWS = 200
 Emit = Callable[[pd.DataFrame], None]
 
 
-def parts(*, service: GatewayService, clock: Clock, schedules: ScheduleStore, origin: datetime = EPOCH, emit: Emit | None = None) -> Parts:
-    """Record at every `origin + k x step`; follow the newest schedule. `emit` sees the readings of each recording."""
+def parts(
+    *,
+    service: GatewayService,
+    clock: Clock,
+    schedules: ScheduleStore,
+    origin: datetime = EPOCH,
+    emit: Emit | None = None,
+    mirror: MirrorService | None = None,
+) -> Parts:
+    """Record at every `origin + k x step`; follow the newest schedule. `emit` sees the readings of each recording.
+
+    `mirror` copies them to a server in its own time: a server that is slow or away delays no recording.
+    """
 
     def record() -> Sequence[Event]:
         done = service.record(now=clock.now(), origin=origin)
         if emit is not None and done.rows:
             emit(done.readings)
         return recorded_events(service.home.site_id, done.readings)
+
+    def copy() -> Sequence[Event]:
+        if mirror is not None:
+            mirror.copy(now=clock.now())
+        return ()
 
     def sweep() -> Sequence[Event]:
         newest = schedules.latest(site_id=service.home.site_id)
@@ -53,6 +69,7 @@ def parts(*, service: GatewayService, clock: Clock, schedules: ScheduleStore, or
         timers=(
             Timer(name="follow", every=SWEEP, step=sweep),
             Timer(name="record", every=min(service.step, TICK), step=record),
+            *((Timer(name="mirror", every=TICK, step=copy),) if mirror is not None else ()),
         ),
     )
 

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from shared.runtime.resources import Resources, open_resources
 from shared.runtime.settings import RuntimeSettings, load
 
 NOT_YET = ("INFLUXDB_URL", "SUPABASE_URL")
-"""Addresses of stores that have no adapter yet: whoever set them must know that their data goes elsewhere."""
+"""Addresses of stores that few commands know yet: whoever set them must be told when their data goes elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,8 @@ class Command:
     add_arguments: Callable[[argparse.ArgumentParser], None]
     execute: Callable[[argparse.Namespace, Resources], int | None]
     """Gets the parsed options and the resources, which open what is used; returns an exit status."""
+    uses: Callable[[argparse.Namespace], Collection[str]] = lambda _options: ()
+    """Which of the addresses `NOT_YET` this command does use with these options."""
 
     def examples_of(self, program: str) -> str:
         """The examples as a person types them."""
@@ -39,7 +41,7 @@ def execute(command: Command, options: argparse.Namespace, *, program: str, stat
 
     def body() -> int | None:
         for name in NOT_YET:
-            if os.environ.get(name):
+            if os.environ.get(name) and name not in command.uses(options):
                 warn(program, f"{name} is set but not used: this version keeps its data in the embedded stores")
         settings = load(RuntimeSettings, state_dir=state_dir)
         logging.configure(level=settings.log_level, form=settings.log_format)

@@ -1,5 +1,6 @@
 """One switch: settings in, adapters out, by the scheme of each address. Each adapter is opened when it is first used."""
 
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 
 from shared.ports.bus import MessageBus
 from shared.ports.clock import Clock
-from shared.ports.edge_store import EdgeAnnouncements, EdgeStore
+from shared.ports.edge_store import EdgeAnnouncements, EdgeMirror, EdgeStore
 from shared.ports.feature_store import FeatureStore
 from shared.ports.forecast_store import ForecastStore
 from shared.ports.holiday_calendar import HolidayCalendar
@@ -26,6 +27,7 @@ from shared.runtime.cli import UsageError
 from shared.runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:
+    from shared.adapters.distributed.influx import InfluxEdgeStore
     from shared.adapters.embedded.cloud_store import SqliteCloudStore
     from shared.adapters.embedded.edge_store import SqliteEdgeStore
 
@@ -35,6 +37,7 @@ class Resources:
 
     def __init__(self, settings: RuntimeSettings) -> None:
         self._settings = settings
+        self._influx: list[InfluxEdgeStore] = []
 
     @cached_property
     def _edge(self) -> "SqliteEdgeStore":
@@ -107,6 +110,23 @@ class Resources:
     @property
     def announcements(self) -> EdgeAnnouncements:
         return self._edge
+
+    def influx_edge(self, *, url: str, token: str, org: str, bucket: str, retention: timedelta) -> EdgeMirror:
+        """A bucket of InfluxDB; nothing is asked of the server yet. Raises `UsageError` for an address that is none of a server."""
+        try:
+            parts = urlsplit(url)
+            known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            known = False
+        if not known or parts.username or parts.password or parts.query or parts.fragment:
+            raise UsageError(
+                f"INFLUXDB_URL is {_without_user(url)!r}: must be http://HOST:PORT or https://HOST:PORT, for example http://localhost:8086"
+            )
+        from shared.adapters.distributed.influx import InfluxEdgeStore
+
+        store = InfluxEdgeStore(url=url, token=token, org=org, bucket=bucket, retention=retention)
+        self._influx.append(store)
+        return store
 
     @property
     def sites(self) -> SiteStore:
@@ -183,12 +203,20 @@ class Resources:
         for name in ("_edge", "_cloud"):
             if name in self.__dict__:
                 self.__dict__[name].close()
+        while self._influx:
+            self._influx.pop().close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
+
+
+def _without_user(url: str) -> str:
+    """An address as a message may repeat it."""
+    before, at, after = url.rpartition("@")
+    return f"{before.partition('//')[0]}//***@{after}" if at else url
 
 
 def open_resources(settings: RuntimeSettings) -> Resources:
