@@ -1,37 +1,45 @@
 """The gateway simulator's commands, and what a deployment needs to run one beside other services."""
 
 import argparse
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.gateway_sim.settings import GatewayConfiguration, read_configuration, write_configuration
-from shared.domain.time import EPOCH, Interval, parse_instant
-from shared.runtime.cli import UsageError, positive, readable_file
+from services.gateway_sim.settings import MOST_SITES, GatewayConfiguration, read_configuration, write_configuration
+from shared.domain.time import EPOCH, Interval, format_instant, parse_instant
+from shared.ports.errors import UnavailableError
+from shared.runtime.cli import UsageError, ended_by_sigterm, positive
 from shared.runtime.command import Command, script
-from shared.runtime.resources import Resources
+from shared.runtime.resources import Resources, open_resources
+from shared.runtime.settings import RuntimeSettings, load
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from services.gateway_sim.plant.equipment import Home, ObservedWeather
     from services.gateway_sim.service import GatewayService
     from shared.runtime.worker import Parts
 
 HOME_SITE_ID = "home"
 YEARS = range(1950, 2101)
 MOST_DAYS = 3660.0
+HOLIDAYS_AROUND = timedelta(days=MOST_DAYS)
+"""What a living gateway knows: as far back as it can be told to begin, and as long as it may live."""
 
 
 def build(resources: Resources, config: GatewayConfiguration) -> "GatewayService":
     """A simulated gateway on these resources. Nothing is written yet."""
     from services.gateway_sim.service import GatewayService
 
-    step = timedelta(seconds=config.interval_seconds)
-    return GatewayService(home=config.to_home(), step=step, edge=resources.edge, announcements=resources.announcements)
+    step, now = timedelta(seconds=config.interval_seconds), resources.clock.now()
+    home = home_of(resources, config, Interval(start=now - HOLIDAYS_AROUND, end=now + HOLIDAYS_AROUND))
+    return GatewayService(home=home, step=step, edge=resources.edge, announcements=resources.announcements)
 
 
 def parts(
@@ -48,6 +56,31 @@ def parts(
     from services.gateway_sim import handlers
 
     return handlers.parts(service=service, clock=resources.clock, schedules=resources.schedules, origin=origin, emit=emit)
+
+
+def home_of(resources: Resources, config: GatewayConfiguration, interval: Interval) -> "Home":
+    """The configured home with the public holidays of an interval's years, and with its weather file."""
+    home = config.to_home()
+    if config.weather_file is not None:
+        home = replace(home, weather=_weather(resources, home, Path(config.weather_file), interval))
+    if (calendar := config.calendar) is None:
+        return home
+    first, last = date(max(1, interval.start.year - 1), 1, 1), date(min(9999, interval.end.year + 1), 12, 31)
+    return replace(home, holidays=resources.holidays.dates(calendar, first=first, last=last))
+
+
+def _weather(resources: Resources, home: "Home", path: Path, interval: Interval) -> "ObservedWeather":
+    """All that a file knows, because houses and snow remember. Raises `UsageError` when nothing of it lies in the interval."""
+    from services.gateway_sim.plant.observed import observed_weather
+
+    ever = Interval(start=datetime(YEARS.start, 1, 1, tzinfo=UTC), end=datetime(YEARS.stop, 1, 1, tzinfo=UTC))
+    rows = resources.weather_file(path).read(latitude=home.latitude, longitude=home.longitude, interval=ever)
+    if not rows["timestamp"].between(interval.start, interval.end).any():
+        reach = (
+            f"it reaches from {rows['timestamp'].min():%Y-%m-%d} to {rows['timestamp'].max():%Y-%m-%d}" if len(rows) else "it has no rows"
+        )
+        raise UsageError(f"weather_file {path} says nothing of the simulated time: {reach}; give other dates or another file")
+    return observed_weather(rows)
 
 
 def default_home() -> GatewayConfiguration:
@@ -68,36 +101,37 @@ def backfill(resources: Resources, service: "GatewayService", interval: Interval
 
 
 def _execute(options: argparse.Namespace, resources: Resources) -> int:
-    if options.enable_influxdb:
-        raise UsageError(
-            "--enable-influxdb is not available in this version, which stores readings in its embedded edge store; leave the option out"
-        )
+    influx = influx_settings(options)
     if options.generate_config:
         if options.config is None:
             raise UsageError("--generate-config needs --config FILE, the file to write")
         write_configuration(options.config)
         print(f"wrote {options.config}", file=sys.stderr)
         return 0
-    config = _configuration(options)
+    config = _configuration(resources, options)
     if options.historical:
+        if influx is not None:
+            print("--historical writes its file alone; der simulate --days N --enable-influxdb fills InfluxDB", file=sys.stderr)
         return _historical(options, config)
     if (options.start or options.end or options.output) is not None:
         raise UsageError("--start, --end and --output belong to --historical; add it or leave them out")
+    if getattr(options, "sites", None) is not None:
+        raise UsageError("--sites belongs to --historical; add it or leave it out")
     if options.once:
-        return _once(resources, config)
+        return _once(resources, config, influx)
     if getattr(options, "days", None) is not None:
-        return _days(resources, config, options.days)
-    return _continuous(resources, config, aligned=options.scheduled)
+        return _days(resources, config, options.days, influx)
+    return _continuous(resources, config, influx, aligned=options.scheduled)
 
 
-def _once(resources: Resources, config: GatewayConfiguration) -> int:
+def _once(resources: Resources, config: GatewayConfiguration, influx: InfluxSettings | None) -> int:
     now = resources.clock.now().replace(microsecond=0)
     done = build(resources, config).measure(now=now)
     _printer(config)(done.readings)
     return 0
 
 
-def _days(resources: Resources, config: GatewayConfiguration, days: float) -> int:
+def _days(resources: Resources, config: GatewayConfiguration, days: float, influx: InfluxSettings | None) -> int:
     now = resources.clock.now()
     service = build(resources, config)
     rows = backfill(resources, service, Interval(start=now - timedelta(days=days), end=now))
@@ -105,7 +139,7 @@ def _days(resources: Resources, config: GatewayConfiguration, days: float) -> in
     return 0
 
 
-def _continuous(resources: Resources, config: GatewayConfiguration, *, aligned: bool) -> int:
+def _continuous(resources: Resources, config: GatewayConfiguration, influx: InfluxSettings | None, *, aligned: bool) -> int:
     from shared.runtime.life import run_until_signalled
 
     now = resources.clock.now().replace(microsecond=0)
@@ -113,7 +147,7 @@ def _continuous(resources: Resources, config: GatewayConfiguration, *, aligned: 
     service = build(resources, config)
     newest = max((e.last for e in resources.edge.extents() if e.site_id == service.home.site_id), default=now)
     backfill(resources, service, Interval(start=min(newest, now), end=now), origin=origin)
-    return run_until_signalled(resources, [parts(resources, service, origin=origin, emit=_printer(config))])
+    return run_until_signalled(resources, [parts(resources, service, origin=origin, emit=_until_nobody_reads(_printer(config)))])
 
 
 def _historical(options: argparse.Namespace, config: GatewayConfiguration) -> int:
@@ -125,28 +159,47 @@ def _historical(options: argparse.Namespace, config: GatewayConfiguration) -> in
     interval = Interval(start=_moment(options.start, "--start"), end=_moment(options.end, "--end"))
     if interval.start == interval.end:
         raise UsageError(f"--end is {options.end}: must be after --start; the interval ends just before it")
-    from services.gateway_sim.files import reading_file
-    from services.gateway_sim.plant.home import grid_after, pieces, simulate
+    from services.gateway_sim.files.history import History, write_history
+    from services.gateway_sim.plant.home import grid_after
     from shared.runtime.progress import progress
 
-    home, state = config.to_home(), None
     grid = grid_after(interval, step=timedelta(seconds=config.interval_seconds), origin=interval.start)
-    with reading_file(output) as write, progress(f"simulating {grid.count:,} readings", grid.count) as advance:
-        for piece in pieces(grid):
-            done = simulate(home, piece, state=state)
-            state = done.state
-            write(done.readings)
-            advance(piece.count)
-    print(f"wrote {grid.count:,} readings to {output}", file=sys.stderr)
+    history = History(recipe=homes, text=_recipe(config, interval), grid=grid, sites=config.sites)
+    with ended_by_sigterm():
+        write_history(output, history, bar=progress, tell=lambda text: print(text, file=sys.stderr))
+    print(f"wrote {history.rows:,} readings to {output}", file=sys.stderr)
     return 0
 
 
-def _configuration(options: argparse.Namespace) -> GatewayConfiguration:
+def homes(text: str) -> "Callable[[int], Home]":
+    """The homes of a configuration, by their numbers from 0, for what `_recipe` wrote. Any process can make them."""
+    document = json.loads(text)
+    config = GatewayConfiguration.model_validate(document["configuration"])
+    interval = Interval(start=parse_instant(document["start"]), end=parse_instant(document["end"]))
+    with open_resources(load(RuntimeSettings)) as resources:
+        home = home_of(resources, config, interval)
+    return (lambda _number: home) if config.sites == 1 else lambda number: replace(home, site_id=f"{home.site_id}-{number + 1}")
+
+
+def _recipe(config: GatewayConfiguration, interval: Interval) -> str:
+    written = config.model_dump(mode="json", exclude_unset=True)  # what is written and what is not can mean different things
+    return json.dumps({"configuration": written, "start": format_instant(interval.start), "end": format_instant(interval.end)})
+
+
+def _configuration(resources: Resources, options: argparse.Namespace) -> GatewayConfiguration:
     """Command line beats file beats defaults."""
     if options.config is not None and not options.config.is_file():
         raise UsageError(f"no file {str(options.config)!r}; write one with --generate-config --config {options.config}")
-    config = read_configuration(readable_file(str(options.config))) if options.config is not None else GatewayConfiguration()
-    return config if options.interval is None else config.model_copy(update={"interval_seconds": options.interval})
+    config = GatewayConfiguration()
+    if options.config is not None:
+        config = read_configuration(options.config, check=lambda found: _known_calendar(resources, found))
+    given = {"interval_seconds": options.interval, "sites": getattr(options, "sites", None)}
+    return config.model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+def _known_calendar(resources: Resources, config: GatewayConfiguration) -> None:
+    if config.holiday_calendar is not None and config.calendar is not None:
+        resources.holidays.dates(config.calendar, first=date(2024, 1, 1), last=date(2024, 12, 31))
 
 
 def _moment(text: str, option: str) -> datetime:
@@ -162,23 +215,36 @@ def _moment(text: str, option: str) -> datetime:
 
 def _printer(config: GatewayConfiguration) -> "Callable[[pd.DataFrame], None]":
     """Writes readings as JSON lines to standard output, each line whole, and to the configured file when there is one."""
-    from services.gateway_sim.files import appended_file, json_lines
+    from services.gateway_sim.files.lines import json_lines
+    from services.gateway_sim.files.printed import appended_file, write_lines
+    from services.gateway_sim.files.shown import arrays_of
 
     copy = appended_file(Path(config.output_file)) if config.output_file else None
 
     def show(readings: "pd.DataFrame") -> None:
-        lines = json_lines(readings)
+        lines = json_lines(arrays_of(readings))
         if copy is not None:
             copy(lines)
         try:
-            sys.stdout.write(lines.decode())
-            sys.stdout.flush()
+            write_lines(getattr(sys.stdout.buffer, "raw", sys.stdout.buffer), lines)
+        except BrokenPipeError:
+            raise
+        except OSError as problem:
+            raise UnavailableError(f"standard output cannot be written ({problem.strerror}); free space or send it elsewhere") from None
+
+    return show
+
+
+def _until_nobody_reads(show: "Callable[[pd.DataFrame], None]") -> "Callable[[pd.DataFrame], None]":
+    def shown(readings: "pd.DataFrame") -> None:
+        try:
+            show(readings)
         except BrokenPipeError:
             # nobody reads any more: end as if told to
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             signal.raise_signal(signal.SIGTERM)
 
-    return show
+    return shown
 
 
 def _add_customer_arguments(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
@@ -193,18 +259,13 @@ def _add_customer_arguments(parser: argparse.ArgumentParser) -> argparse._Mutual
     parser.add_argument("--end", metavar="D", help="as --start; not included")
     parser.add_argument("--output", type=Path, metavar="FILE", help="its ending picks the form: .jsonl, .csv or .parquet")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a configuration in JSON; every field is optional")
-    influx = parser.add_argument_group("InfluxDB (not available in this version)")
-    influx.add_argument("--enable-influxdb", action="store_true", help="write readings to InfluxDB too")
-    influx.add_argument("--influxdb-url", metavar="URL", default="http://localhost:8086")
-    influx.add_argument("--influxdb-token", metavar="TOKEN")
-    influx.add_argument("--influxdb-org", metavar="ORG", default="edge-gateway")
-    influx.add_argument("--influxdb-bucket", metavar="BUCKET", default="der-data")
-    influx.add_argument("--influxdb-retention-days", metavar="DAYS", type=_whole_seconds, default=7)
+    add_influx_arguments(parser)
     return modes
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     modes = _add_customer_arguments(parser)
+    parser.add_argument("--sites", type=_count_of_sites, metavar="N", help="with --historical: so many homes, each another (default: 1)")
     modes.add_argument("--days", type=days_of_history, metavar="N", help="store the last N days, where the edge store lacks them")
 
 
@@ -214,6 +275,12 @@ def days_of_history(text: str) -> float:
     if days > MOST_DAYS:
         raise argparse.ArgumentTypeError(f"{text} must be at most {MOST_DAYS:g}")
     return days
+
+
+def _count_of_sites(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_SITES):
+        raise argparse.ArgumentTypeError(f"{text} must be a whole number from 1 to {MOST_SITES}")
+    return int(text)
 
 
 def _whole_seconds(text: str) -> int:

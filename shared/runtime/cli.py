@@ -4,8 +4,11 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from shared.domain.errors import InvalidValueError
 from shared.ports.errors import SupplierError
@@ -15,6 +18,14 @@ USAGE_STATUS = 2
 
 class UsageError(Exception):
     """Something the person at the keyboard can put right. Its text is one line: what, the value, the remedy."""
+
+
+class ProblemsError(UsageError):
+    """Several things at once, such as all that is wrong in a file: a heading, and a line for each."""
+
+    def __init__(self, heading: str, problems: Sequence[str]) -> None:
+        self.lines = [heading, *problems]
+        super().__init__("\n  ".join(self.lines))
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,8 +49,11 @@ def run(program: str, body: Callable[[], int | None]) -> int:
     try:
         status = body() or 0
         sys.stdout.flush()  # here, where a reader that has gone can still be handled
+    except ProblemsError as problem:
+        print("\n  ".join([f"{program}: {_one_line(problem.lines[0])}", *map(_one_line, problem.lines[1:])]), file=sys.stderr)
+        return USAGE_STATUS
     except (UsageError, InvalidValueError, SupplierError) as problem:
-        print(f"{program}: {' '.join(str(problem).split())}", file=sys.stderr)
+        print(f"{program}: {_one_line(str(problem))}", file=sys.stderr)
         return USAGE_STATUS
     except KeyboardInterrupt:
         return 130
@@ -52,6 +66,24 @@ def run(program: str, body: Callable[[], int | None]) -> int:
     finally:
         if before is signal.SIG_DFL:
             signal.signal(signal.SIGINT, before)  # at the interpreter's end, too, Ctrl-C prints no traceback
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Inside, SIGTERM ends the command as Ctrl-C does: what is under way is put in order first; the exit status is 143."""
+
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def warn(program: str, text: str) -> None:

@@ -1,29 +1,19 @@
-"""The gateway's configuration file: the customer's names and defaults, a few optional fields of ours, every problem at once."""
+"""The gateway's configuration: the customer's names and defaults, and a few optional fields of ours."""
 
-import json
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from math import sqrt
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from services.gateway_sim.plant.equipment import Chemistry, Control, Home, HomeBattery, Household, SolarArray, Supplier
 from shared.contracts.base import Wire
-from shared.domain.errors import InvalidValueError
 from shared.domain.site import BatterySpec, SolarSpec
 from shared.domain.time import zone
-from shared.runtime.cli import UsageError
 
 DEFAULT_SEED = 6
 """What `"seed": null` means: chance still depends on the site, so two sites differ; a run is always repeatable."""
-
-_OURS: dict[str, Any] = {
-    **dict.fromkeys(("site_id", "region", "timezone", "holiday_calendar", "weather_file", "sites"), True),
-    "solar": {"longitude", "tilt_degrees", "azimuth_degrees", "inverter_kw", "soiling", "snow"},
-    "battery": {"chemistry", "control", "standby_w"},
-    "grid_price": {"currency"},
-}
-"""Fields that a generated configuration leaves to their defaults: it has the customer's shape exactly."""
 
 
 def _known_zone(name: str) -> str:
@@ -31,10 +21,48 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _seen_path(path: str) -> str:
+    if not path.strip() or "\0" in path:
+        raise ValueError("must name a file; correct it, or write null for none")
+    return path
+
+
+FileName = Annotated[str, Field(max_length=4096), AfterValidator(_seen_path)]
 Identifier = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
-class SolarConfiguration(Wire):
+NO_CALENDAR = "none"
+MOST_SITES = 100_000
+
+
+class Section(Wire):
+    """A part of the configuration, whose fields may contradict each other."""
+
+    @classmethod
+    def contradictions(cls, written: Mapping[str, object]) -> Iterator[str]:
+        """What written fields say against each other, or against the defaults of the others.
+
+        What is no number is a problem of its own, and counts as unwritten here.
+        """
+        numbers = {name: value for name, value in written.items() if isinstance(value, int | float) and not isinstance(value, bool)}
+        yield from cls._among(numbers)
+
+    @classmethod
+    def _among(cls, _numbers: Mapping[str, float]) -> Iterator[str]:
+        yield from ()
+
+    @classmethod
+    def _completed(cls, numbers: Mapping[str, float]) -> dict[str, Any]:
+        return {name: numbers.get(name, field.default) for name, field in cls.model_fields.items()}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for problem in self.contradictions(self.model_dump(exclude_unset=True)):
+            raise ValueError(problem)
+        return self
+
+
+class SolarConfiguration(Section):
     """The array. 0 kW is none."""
 
     capacity_kw: float = Field(default=10.0, ge=0, le=100_000)
@@ -49,7 +77,7 @@ class SolarConfiguration(Wire):
     snow: bool = False
 
 
-class BatteryConfiguration(Wire):
+class BatteryConfiguration(Section):
     """The battery; states of charge in percent."""
 
     capacity_kwh: float = Field(default=13.5, gt=0, le=1_000_000)
@@ -63,16 +91,17 @@ class BatteryConfiguration(Wire):
     control: Control = Control.SELF_CONSUMPTION
     standby_w: float = Field(default=10.0, ge=0, le=100_000)
 
-    @model_validator(mode="after")
-    def _ordered(self) -> "BatteryConfiguration":
-        if self.min_soc > self.max_soc:
-            raise ValueError(f"min_soc {self.min_soc:g} must not be above max_soc {self.max_soc:g}")
-        if "initial_soc" in self.model_fields_set and not self.min_soc <= self.initial_soc <= self.max_soc:
-            raise ValueError(f"initial_soc {self.initial_soc:g} must be between min_soc {self.min_soc:g} and max_soc {self.max_soc:g}")
-        return self
+    @classmethod
+    def _among(cls, numbers: Mapping[str, float]) -> Iterator[str]:
+        values = cls._completed(numbers)
+        low, high, initial = values["min_soc"], values["max_soc"], values["initial_soc"]
+        if low > high:
+            yield f"min_soc {low:g} must not be above max_soc {high:g}; lower it, or raise the other"
+        elif "initial_soc" in numbers and not low <= initial <= high:
+            yield f"initial_soc {initial:g} must be between min_soc {low:g} and max_soc {high:g}; correct it, or leave it out"
 
 
-class HomeLoadConfiguration(Wire):
+class HomeLoadConfiguration(Section):
     """What draws power; all but the car stays below `peak_load_kw`."""
 
     base_load_kw: float = Field(default=0.5, ge=0, le=100_000)
@@ -81,8 +110,15 @@ class HomeLoadConfiguration(Wire):
     ev_charging_kw: float = Field(default=7.2, gt=0, le=1000)
     hvac_capacity_kw: float = Field(default=3.5, ge=0, le=100_000)
 
+    @classmethod
+    def _among(cls, numbers: Mapping[str, float]) -> Iterator[str]:
+        values = cls._completed(numbers)
+        base, peak = values["base_load_kw"], values["peak_load_kw"]
+        if base > peak:
+            yield f"base_load_kw {base:g} must not be above peak_load_kw {peak:g}; lower it, or raise the other"
 
-class GridPriceConfiguration(Wire):
+
+class GridPriceConfiguration(Section):
     """Prices per kWh. `demand_charge` is per kW of the month's peak; it becomes part of the tariff only when it is written here."""
 
     off_peak_price: float = Field(default=0.08, ge=-100, le=100)
@@ -103,22 +139,29 @@ class GatewayConfiguration(Wire):
     region: Identifier | None = None
     """Sites of one region share weather and market; None: a weather and market of its own."""
     timezone: Annotated[str, AfterValidator(_known_zone)] = "America/Los_Angeles"
-    holiday_calendar: str | None = None
-    """ISO 3166 country, or country and subdivision, such as DE-BW; None: that of the time zone."""
-    weather_file: str | None = None
+    holiday_calendar: str | None = Field(default=None, max_length=64)
+    """ISO 3166 country, or country and subdivision, such as DE-BW; `none` is no calendar; None: the country of the time zone."""
+    weather_file: FileName | None = None
     """Real weather as CSV or Parquet instead of the simulated one."""
-    sites: int = Field(default=1, ge=1, le=100_000)
+    sites: int = Field(default=1, ge=1, le=MOST_SITES)
     """How many homes `--historical` makes: each another home, of one region."""
     interval_seconds: int = Field(default=300, ge=1, le=86_400)
-    output_file: str | None = None
-    seed: int | None = None
+    output_file: FileName | None = None
+    seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
     solar: SolarConfiguration = SolarConfiguration()
     battery: BatteryConfiguration | None = BatteryConfiguration()
     home_load: HomeLoadConfiguration = HomeLoadConfiguration()
     grid_price: GridPriceConfiguration = GridPriceConfiguration()
 
+    @property
+    def calendar(self) -> str | None:
+        """Whose public holidays are kept; None: nobody's, as where the time zone is no country's."""
+        if self.holiday_calendar is None:
+            return _country_of(self.timezone)
+        return None if self.holiday_calendar == NO_CALENDAR else self.holiday_calendar
+
     def to_home(self) -> Home:
-        """The home as its plant knows it."""
+        """The home as its plant knows it, without what must be looked up: holidays and weather."""
         return Home(
             site_id=self.site_id or self.device_id,
             device_id=self.device_id,
@@ -145,32 +188,19 @@ class GatewayConfiguration(Wire):
         )
 
 
-def read_configuration(path: Path) -> GatewayConfiguration:
-    """The configuration in a file. Raises `UsageError` that lists every problem with its path and remedy."""
-    try:
-        document = json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError) as problem:
-        raise UsageError(f"{path} is not JSON ({problem}); write a valid example with --generate-config --config FILE") from None
-    except OSError as problem:
-        raise UsageError(f"{path} cannot be read ({problem.strerror}); give the path of a readable file") from None
-    try:
-        return GatewayConfiguration.model_validate(document)
-    except ValidationError as failure:
-        problems = [_problem(error) for error in failure.errors()]
-    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
-    raise UsageError("\n  ".join([f"{path} has {count}; correct and start again:", *problems]))
+SECTIONS: Mapping[str, type[Section]] = {
+    "solar": SolarConfiguration,
+    "battery": BatteryConfiguration,
+    "home_load": HomeLoadConfiguration,
+    "grid_price": GridPriceConfiguration,
+}
 
 
-def write_configuration(path: Path) -> None:
-    """A new file with every field of the customer's and its default. Raises `UsageError` when there is one already."""
-    text = json.dumps(GatewayConfiguration().model_dump(mode="json", exclude=_OURS), indent=2)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text + "\n")
-    except FileExistsError:
-        raise UsageError(f"{path} exists already and is left as it is; name a new file with --config, or remove it") from None
-    except OSError as problem:
-        raise UsageError(f"{path} cannot be written ({problem.strerror}); name a file in a writable folder") from None
+def _country_of(timezone: str) -> str | None:
+    """The ISO 3166 country where a time zone is kept, by the tz database's table; None for one of no country, such as UTC."""
+    table = (files("tzdata") / "zoneinfo" / "zone.tab").read_text("utf-8")
+    rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
+    return next((country for country, _, name, *_ in rows if name == timezone), None)
 
 
 def _battery(battery: BatteryConfiguration) -> HomeBattery:
@@ -191,26 +221,3 @@ def _battery(battery: BatteryConfiguration) -> HomeBattery:
         control=battery.control,
         standby_w=battery.standby_w,
     )
-
-
-def _problem(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or "the file"
-    if error["type"] == "extra_forbidden":
-        return f"{where}: is no known field; remove it or correct its name ({_fields_beside(error['loc'])})"
-    cause = error.get("ctx", {}).get("error")
-    if isinstance(cause, InvalidValueError):
-        return f"{where} is {error['input']!r}: {cause.remedy}"
-    text = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "must be").replace("Input should", "must")
-    value = "" if isinstance(error["input"], dict) else f" is {error['input']!r}"
-    return f"{where}{value}: {text}"
-
-
-def _fields_beside(location: tuple[Any, ...]) -> str:
-    sections: dict[str, type[Wire]] = {
-        "solar": SolarConfiguration,
-        "battery": BatteryConfiguration,
-        "home_load": HomeLoadConfiguration,
-        "grid_price": GridPriceConfiguration,
-    }
-    model = sections.get(str(location[0]), GatewayConfiguration) if len(location) > 1 else GatewayConfiguration
-    return "known are " + ", ".join(model.model_fields)

@@ -1,0 +1,80 @@
+"""A file that takes its place when it is complete, and that keeps what was finished when it cannot become so."""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+from shared.runtime.cli import UsageError
+
+
+class WorkingFile:
+    """`january.partial.jsonl` beside `january.jsonl`, until `complete` puts it in its place.
+
+    Opening it raises `UsageError` for a place that cannot be written, or where another process is at work, and leaves
+    nothing behind. What an earlier run left under the same name is overwritten by the first byte.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+        self.path = output.with_name(f"{output.stem}.partial{output.suffix}")
+        self._begun = False
+        try:
+            if output.is_dir():
+                raise self._refused("is a folder; name a file")
+            if not output.parent.is_dir():
+                raise self._refused(f"there is no folder {str(output.parent)!r}; make it, or choose another")
+            self._found = self.path.exists()
+            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as problem:
+            raise self._refused(f"cannot write {self.path.name!r} there ({problem.strerror}); choose another folder") from None
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._handle)
+            raise self._refused(f"another process is writing {str(self.path)!r}; let it finish, or choose another name") from None
+
+    def append(self, block: bytes) -> None:
+        """Add bytes at the end. Raises `OSError` when there is no room for all of them: then some may stand there."""
+        self._begin()
+        rest = memoryview(block)
+        while rest:
+            rest = rest[os.write(self._handle, rest) :]
+
+    def reserve(self, size: int) -> None:
+        """Take the room that the file needs to become so long; its end stays where it is. Raises `OSError` when there is none."""
+        self._begin()
+        try:
+            os.posix_fallocate(self._handle, 0, size)
+        except OSError as problem:
+            if problem.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # a file system that cannot: then there is no reserve
+                raise
+
+    @property
+    def size(self) -> int:
+        """Where the next byte goes; 0 while nothing was written."""
+        return os.lseek(self._handle, 0, os.SEEK_CUR)
+
+    def cut(self, size: int) -> None:
+        """Drop what stands behind that place, and go on there."""
+        os.ftruncate(self._handle, size)
+        os.lseek(self._handle, size, os.SEEK_SET)
+
+    def complete(self) -> None:
+        """To the output's place, which it takes even from an older file, once all is on the disk. Raises `OSError`."""
+        os.fsync(self._handle)
+        self.path.replace(self.output)
+
+    def close(self, *, keep: bool) -> None:
+        """Let go of it. Without `keep` nothing is left of it, but what an earlier run left stays as long as nothing was written."""
+        if not keep and (self._begun or not self._found):
+            self.path.unlink(missing_ok=True)
+        os.close(self._handle)
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self.cut(0)
+            self._begun = True
+
+    def _refused(self, remedy: str) -> UsageError:
+        return UsageError(f"--output is {str(self.output)!r}: {remedy}")
