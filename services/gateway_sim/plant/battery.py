@@ -76,17 +76,21 @@ class Battery:
     def live_by(self, state: BatteryState, *, wish: Wish, room_celsius: Floats, closes: Integers) -> BatteryRun:
         """The same with wishes that depend on the state at the start of their part."""
         numbers, acceptance, calendar = self.numbers.tolist(), self.cells.acceptance.tolist(), self.cells.calendar.tolist()
-        cycle, held, points, count = self.cells.cycle.tolist(), _held(state).tolist(), _points(state, len(closes)).tolist(), _open(state)
-        rooms, parts, rows = room_celsius.tolist(), len(room_celsius) // max(1, len(closes)), np.zeros((5, len(closes)))
+        cycle, points, count = self.cells.cycle.tolist(), _points(state, len(closes)).tolist(), _open(state)
+        rooms, parts, columns = room_celsius.tolist(), len(room_celsius) // max(1, len(closes)), np.zeros((5, len(closes)))
+        soc, celsius, cycles, health = _held(state).tolist()
         for index, ends_week in enumerate(closes.tolist()):
-            rows[1:, index] = held
+            columns[1:, index] = soc, celsius, cycles, health
             total = 0.0
             for part in range(index * parts, (index + 1) * parts):
-                wished = wish(part, held[loop.SOC], held[loop.HEALTH])
-                total += loop.step(numbers, acceptance, calendar, held, wished, rooms[part])
-            rows[0, index] = loop.mean_kw(numbers, total, parts)
-            count = loop.end_step(held, points, count, ends_week, cycle)
-        return _run(rows, held, points[:count])
+                power, soc, celsius, cycles, health = loop.step(
+                    numbers, acceptance, calendar, soc, celsius, cycles, health, wish(part, soc, health), rooms[part]
+                )
+                total += power
+            columns[0, index] = loop.mean_kw(numbers, total, parts)
+            count, kept = loop.end_step(points, count, soc, ends_week, cycle)
+            health *= kept
+        return _run(columns, [soc, celsius, cycles, health], points[:count])
 
 
 def room_celsius(outdoor_celsius: _Warmth) -> _Warmth:
@@ -160,10 +164,10 @@ def _points(state: BatteryState, steps: int) -> Floats:
 def _run(columns: Floats, held: Sequence[float], points: Sequence[float]) -> BatteryRun:
     power_kw, soc_percent, temperature, cycles, health = columns
     state = BatteryState(
-        soc_percent=held[loop.SOC],
-        temperature_celsius=held[loop.TEMPERATURE],
-        cycles=held[loop.CYCLES],
-        health_percent=held[loop.HEALTH],
+        soc_percent=held[0],
+        temperature_celsius=held[1],
+        cycles=held[2],
+        health_percent=held[3],
         turning=tuple(points),
     )
     return BatteryRun(power_kw, soc_percent, temperature, cycles, health, state)
