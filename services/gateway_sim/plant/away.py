@@ -33,6 +33,16 @@ class Trips:
         inside = (self.first_day[None, :] <= index[:, None]) & (index[:, None] < self.last_day[None, :])
         return np.asarray(inside.any(axis=1))
 
+    def home_from_hour(self, index: Integers) -> Floats:
+        """When the people come home on days, 0 on days without such an hour, shape (days,)."""
+        here = self.last_day[None, :] == index[:, None]
+        return np.asarray(np.where(here, self.returns_hour[None, :], 0.0).max(axis=1, initial=0.0))
+
+    def gone_from_hour(self, index: Integers) -> Floats:
+        """When they leave on days, 24 on days without such an hour, shape (days,)."""
+        here = self.first_day[None, :] == index[:, None]
+        return np.asarray(np.where(here, self.leaves_hour[None, :], 24.0).min(axis=1, initial=24.0))
+
     def utc_us(self, calendar: LocalDays) -> tuple[Integers, Integers]:
         """Leaving and coming home. What lies before the calendar begins with it, what lies after ends with it."""
         low, high = int(calendar.index[0]), int(calendar.index[-1])

@@ -95,11 +95,13 @@ def _since_last(used: Floats, plugged: NDArray[np.bool_], most_kwh: float) -> Fl
 
 def _arrival_hours(days: Days, chance: Floats) -> Floats:
     usual = np.where(days.out[:, 0], days.returns_hour[:, 0], 14.0 + 5.0 * chance[:, 6]) + 0.6 * chance[:, 4] ** 2
+    usual = np.maximum(usual, days.trips.home_from_hour(days.calendar.index))
     return np.where(days.evening_out[:, 0], np.maximum(usual, days.evening_until_hour[:, 0]), usual)
 
 
 def _departure_hours(days: Days, chance: Floats) -> Floats:
-    return np.where(days.out[:, 0] & ~days.away, days.leaves_hour[:, 0] - 0.1, 9.5 + 5.0 * chance[:, 7])
+    usual = np.where(days.out[:, 0], days.leaves_hour[:, 0] - 0.1, 9.5 + 5.0 * chance[:, 7])
+    return np.minimum(usual, days.trips.gone_from_hour(days.calendar.index))
 
 
 def _charge(

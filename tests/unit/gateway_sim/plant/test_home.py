@@ -206,8 +206,8 @@ def test_the_load_follows_people_and_weather():
     berlin = Home(seed=6, battery=None, timezone="Europe/Berlin", latitude=52.5, longitude=13.4)
     readings = simulate(berlin, grid).readings
     local = readings["timestamp"].dt.tz_convert("Europe/Berlin")
-    by_hour = readings.groupby(local.dt.hour)[["appliances_kw", "lighting_kw", "other_kw"]].mean().sum(axis=1)
-    assert by_hour.loc[18:21].mean() > 1.5 * by_hour.loc[1:4].mean()
+    by_hour = readings.groupby(local.dt.hour)[["appliances_kw", "lighting_kw"]].mean().sum(axis=1)
+    assert by_hour.loc[18:21].mean() > 2.5 * by_hour.loc[1:4].mean()
     noon_light = readings["lighting_kw"][local.dt.hour == 12].mean()
     assert readings["lighting_kw"][local.dt.hour == 20].mean() > 3 * noon_light
     by_month = readings.groupby(local.dt.month)["hvac_kw"].mean()
