@@ -28,7 +28,7 @@ def period_at(home: Home, instants_us: Integers) -> NDArray[np.int64]:
     hour = clock.hour
     night = (hour < OFF_PEAK_UNTIL) | (hour >= OFF_PEAK_FROM)
     summer = (clock.month >= SUMMER_MONTHS.start) & (clock.month < SUMMER_MONTHS.stop)
-    if home.latitude < 0.0:
+    if home.market_coordinates[0] < 0.0:
         summer = ~summer
     peak = np.where(summer, _within(hour, SUMMER_PEAKS), _within(hour, WINTER_PEAKS)) & working_days(home, clock)
     names = TIME_OF_USE_PERIODS
