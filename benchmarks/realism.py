@@ -4,7 +4,8 @@
 
 All figures are of hours. Homes are simulated at the places of the real ones and over the same days. A measure is inside when the
 median simulated home and at least nine tenths of them lie in the range of the real homes: from the 2.5th to the 97.5th percentile
-of 20 and more, from the least to the most of fewer.
+of 20 and more, from the least to the most of fewer. "real in" is the share of real homes that lie in the range of the other places:
+what the same test would say of them.
 
 Then models trained on real homes are put to simulated ones at the same place. That is inside when the median ratio of the skill
 there to the skill at home lies from 0.7 to 1.3; beside it stand the same models on other real homes, and models of simulated
@@ -118,11 +119,12 @@ def skill_row(target: Target, skills: Sequence[Skills]) -> Row:
 
 def print_rows(title: str, rows: Sequence[Row]) -> None:
     print(f"\n{title}")
-    print(f"{'':<29}{'unit':<13}{'real range':>18}{'median':>9}{'simulated':>11}{'from .. to':>18}{'homes in':>10}")
+    print(f"{'':<29}{'unit':<13}{'real range':>18}{'median':>9}{'simulated':>11}{'from .. to':>18}{'homes in':>10}{'real in':>9}")
     for row in rows:
         real, own = f"{row.real_low:.3f} .. {row.real_high:.3f}", f"{row.low:.3f} .. {row.high:.3f}"
+        control = "-" if row.real_share_inside is None else f"{row.real_share_inside:.0%}"
         print(
-            f"{row.name:<29}{row.unit:<13}{real:>18}{row.real_median:>9.3f}{row.median:>11.3f}{own:>18}{row.share_inside:>10.0%}"
+            f"{row.name:<29}{row.unit:<13}{real:>18}{row.real_median:>9.3f}{row.median:>11.3f}{own:>18}{row.share_inside:>10.0%}{control:>9}"
             f"  {'inside' if row.inside else 'OUTSIDE'}",
             flush=True,
         )
@@ -170,16 +172,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"left out: no {missing} in {data}; name the folder of the homes with --data DIR")
         return 2 if options.data else 0
     sides = both_sides(data, each=options.each or (1 if options.quick else EACH))
-    real = [figures_of(home) for side in sides for home in side.real]
+    real = {side.place.name: [figures_of(home) for home in side.real] for side in sides}
     simulated = [figures_of(own.home) for side in sides for own in side.simulated]
-    prices = [price_measures(own.price_per_kwh, own.clock) for own in real_prices(data)]
+    prices: dict[str, list[Figures]] = {}
+    for price in real_prices(data):
+        prices.setdefault(price.market, []).append(price_measures(price.price_per_kwh, price.clock))
     markets = [price_measures(own.price.price_per_kwh, own.price.clock) for side in sides for own in side.simulated]
+    with_array = sum(home.solar_kw is not None for side in sides for home in side.real)
     groups = {
-        f"Load: {len(real)} real homes, {len(simulated)} simulated": rows_of(LOAD, real, simulated),
-        f"Solar: {sum('clearness' in own for own in real)} real, {sum('clearness' in own for own in simulated)} simulated": rows_of(
-            SOLAR, real, simulated
-        ),
-        f"Price: {len(prices)} real market years and tariffs, {len(markets)} simulated": rows_of(PRICE, prices, markets),
+        f"Load: {sum(map(len, real.values()))} real homes, {len(simulated)} simulated": rows_of(LOAD, real, simulated),
+        f"Solar: {with_array} real homes": rows_of(SOLAR, real, simulated),
+        f"Price: {sum(map(len, prices.values()))} real market years and tariffs": rows_of(PRICE, prices, markets),
     }
     for title, rows in groups.items():
         print_rows(title, rows)

@@ -66,6 +66,7 @@ class HourlyPrice:
     """Prices of consecutive hours of one market in one year."""
 
     name: str
+    market: str
     price_per_kwh: Values
     clock: LocalClock
 
@@ -107,7 +108,7 @@ def real_prices(data: Path) -> Iterator[HourlyPrice]:
         for year, part in hours.groupby(pd.DatetimeIndex(hours.index).year):
             if len(part) >= LEAST_HOURS:
                 clock = clock_of(_start(part), len(part), timezone)
-                yield HourlyPrice(name=f"{name} {year}", price_per_kwh=part.to_numpy(dtype=np.float64), clock=clock)
+                yield HourlyPrice(name=f"{name} {year}", market=name, price_per_kwh=part.to_numpy(dtype=np.float64), clock=clock)
 
 
 def hourly(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

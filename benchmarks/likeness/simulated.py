@@ -62,4 +62,6 @@ def live(home: Home, real: HourlyHome) -> SimulatedHome:
         name=home.site_id, place=real.place, start=real.start, load_kw=hourly("total_load_kw"),
         solar_kw=hourly("solar_generation_kw") if home.solar.spec.capacity_kw > 0.0 else None,
     )  # fmt: skip
-    return SimulatedHome(home=lived, price=HourlyPrice(name=home.site_id, price_per_kwh=hourly("price_per_kwh"), clock=lived.clock))
+    return SimulatedHome(
+        home=lived, price=HourlyPrice(name=home.site_id, market=home.site_id, price_per_kwh=hourly("price_per_kwh"), clock=lived.clock)
+    )

@@ -32,6 +32,8 @@ class Row:
     """Of the simulated homes."""
     least_share: float = MOST
     """Of them that must lie inside."""
+    real_share_inside: float | None = None
+    """Of the real homes, each within the range of those of other places: what this test would say of them. None: not asked."""
 
     @property
     def inside(self) -> bool:
@@ -39,13 +41,15 @@ class Row:
         return bool(self.real_low <= self.median <= self.real_high) and self.share_inside >= self.least_share
 
 
-def rows_of(units: Mapping[str, str], real: Sequence[Figures], simulated: Sequence[Figures]) -> list[Row]:
-    """A row for each measure that both sides have."""
+def rows_of(units: Mapping[str, str], real: Mapping[str, Sequence[Figures]], simulated: Sequence[Figures]) -> list[Row]:
+    """A row for each measure that both sides have; the real figures come by place."""
     rows = []
     for name, unit in units.items():
-        there, here = _finite(real, name), _finite(simulated, name)
-        if not len(there) or not len(here):
+        places = [values for figures in real.values() if len(values := _finite(figures, name))]
+        here = _finite(simulated, name)
+        if not places or not len(here):
             continue
+        there = np.concatenate(places)
         low, high = range_of(there)
         rows.append(
             Row(
@@ -57,7 +61,8 @@ def rows_of(units: Mapping[str, str], real: Sequence[Figures], simulated: Sequen
                 low=float(here.min()),
                 median=float(np.median(here)),
                 high=float(here.max()),
-                share_inside=float(((here >= low) & (here <= high)).mean()),
+                share_inside=_share_within(here, (low, high)),
+                real_share_inside=_share_within_others(places),
             )
         )
     return rows
@@ -69,6 +74,20 @@ def range_of(values: NDArray[np.float64]) -> tuple[float, float]:
         return float(values.min()), float(values.max())
     low, high = np.percentile(values, PERCENTILES)
     return float(low), float(high)
+
+
+def _share_within(values: NDArray[np.float64], limits: tuple[float, float]) -> float:
+    return float(((values >= limits[0]) & (values <= limits[1])).mean())
+
+
+def _share_within_others(places: Sequence[NDArray[np.float64]]) -> float | None:
+    if len(places) < 2:
+        return None
+    inside = 0.0
+    for number, own in enumerate(places):
+        others = np.concatenate([*places[:number], *places[number + 1 :]])
+        inside += _share_within(own, range_of(others)) * len(own)
+    return inside / sum(len(own) for own in places)
 
 
 def _finite(figures: Sequence[Figures], name: str) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ def figures(*values: float) -> list[dict[str, float]]:
 
 
 def one_row(real, simulated):
-    (row,) = rows_of({"x": "kWh"}, figures(*real), figures(*simulated))
+    (row,) = rows_of({"x": "kWh"}, {"place": figures(*real)}, figures(*simulated))
     return row
 
 
@@ -44,4 +44,14 @@ def test_homes_without_the_measure_are_left_out():
 
 
 def test_a_measure_that_one_side_lacks_has_no_row():
-    assert rows_of({"x": "kWh"}, figures(1.0), [{}]) == []
+    assert rows_of({"x": "kWh"}, {"place": figures(1.0)}, [{}]) == []
+
+
+def test_real_homes_are_put_to_the_range_of_other_places():
+    real = {"town": figures(1.0, 2.0), "coast": figures(1.5), "hills": figures(9.0)}
+    (row,) = rows_of({"x": "kWh"}, real, figures(1.5))
+    assert row.real_share_inside == pytest.approx(2 / 4)  # 2.0 and 1.5; 1.0 and 9.0 lie at the ends
+
+
+def test_one_place_alone_has_no_others():
+    assert one_row([1.0, 2.0], [1.5]).real_share_inside is None
