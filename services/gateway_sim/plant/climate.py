@@ -13,7 +13,7 @@ _CLEAR_DAY_CELSIUS = 7.0
 """Half of what a clear day with the sun overhead spans; with the usual clouds the German mean is 4.4 in summer and 1.3 in winter."""
 
 _LATITUDES = (0.0, 12.0, 28.0, 36.0, 48.0, 60.0, 90.0)
-_CLOUDINESS = (0.10, -0.05, -0.68, -0.50, 0.12, 0.25, 0.10)
+_CLOUDINESS = (0.10, -0.05, -0.66, -0.42, 0.13, 0.25, 0.10)
 """Yearly bias of the cloud field, in its standard deviations: wet tropics, dry subtropics, cloudy westerlies."""
 _WINTER_CLOUDINESS = (0.0, -0.45, -0.05, 0.15, 0.42, 0.35, 0.10)
 """How much cloudier the depth of winter is than the year; monsoons bring their clouds in summer."""

@@ -16,6 +16,8 @@ SYSTEM_EFFICIENCY = 0.932
 """PVWatts v5 (Dobos 2014, NREL/TP-6A20-62641): mismatch 2 %, wiring 2 %, connections 0.5 %, light-induced degradation 1.5 %,
 nameplate 1 %; its inverter and its soiling stand apart here, and the array is unshaded."""
 INVERTER_NOMINAL, INVERTER_REFERENCE = 0.96, 0.9637
+WAKING_SHARE = 0.01
+"""Below this share of its rating an inverter sleeps. Ours: it brings the dark hours of simulated arrays to those of real ones."""
 WIND_M_S = 1.5
 
 
@@ -82,7 +84,7 @@ def most_kw(array: SolarArray) -> float:
 
 
 def alternating_kw(array: SolarArray, direct_kw: Floats) -> Floats:
-    """What the inverter makes of the array's direct current: PVWatts v5's part load and clipping."""
+    """What the inverter makes of the array's direct current: PVWatts v5's part load and clipping, and nothing while it sleeps."""
     most = most_kw(array)
     rated = most / INVERTER_NOMINAL
     if rated == 0.0:
@@ -90,7 +92,8 @@ def alternating_kw(array: SolarArray, direct_kw: Floats) -> Floats:
     # far beyond its rating the parabola would fall again
     taken = np.minimum(direct_kw, 1.1 * rated)
     efficient = (0.9858 - 0.0162 / rated * taken) * taken - 0.0059 * rated
-    return np.clip(INVERTER_NOMINAL / INVERTER_REFERENCE * efficient, 0.0, most)
+    made = np.minimum(INVERTER_NOMINAL / INVERTER_REFERENCE * efficient, most)
+    return np.where(made >= WAKING_SHARE * most, made, 0.0)
 
 
 def _efficiency_percent(array: SolarArray, generation_kw: Floats, irradiance_w_m2: Floats) -> Floats:

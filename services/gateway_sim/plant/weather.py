@@ -17,14 +17,14 @@ from services.gateway_sim.plant.observed import Observation
 
 KNOT_US = HOUR_US // 2
 """All but puffs changes more slowly than this."""
-FRONTS_MEMORY_US = 22 * HOUR_US
+FRONTS_MEMORY_US = 30 * HOUR_US
 AIR_MEMORY_US = 84 * HOUR_US
 """German daily means remember 0.83, 0.58 and 0.41 after one, two and three days."""
 _SHARPNESS = 5.0
 """How abruptly a cloud covers the sun, per standard deviation of the fronts."""
-_BANDS, _PUFFS = 0.42, 0.42
+_BANDS, _PUFFS = 0.55, 0.42
 """Standard deviations of the cloud field's bands (half an hour) and puffs (minutes), in those of the fronts."""
-_RAINY, _RAIN_MM_H = 1.3, 1.0
+_RAINY, _RAIN_MM_H = 1.3, 0.8
 """Rain falls where the cloud field is above this, and how much at one standard deviation more."""
 
 

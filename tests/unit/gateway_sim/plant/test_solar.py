@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pvlib
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from services.gateway_sim.plant.equipment import Home, SolarArray
@@ -90,10 +90,12 @@ def test_means_over_steps_stay_below_the_inverter_and_agree_with_their_efficienc
 
 
 @given(direct=st.just(0.0) | st.floats(1e-6, 40), inverter=st.floats(0.1, 30))
-def test_the_inverter_is_that_of_pvwatts_in_pvlib(direct: float, inverter: float):
+def test_the_inverter_is_that_of_pvwatts_in_pvlib_once_it_is_awake(direct: float, inverter: float):
     ours = alternating_kw(SolarArray(spec=SolarSpec(capacity_kw=10.0), inverter_kw=inverter), np.array([direct]))
     taken = min(direct, 1.1 * inverter / 0.96)
     theirs = pvlib.inverter.pvwatts(np.array([taken]), inverter / 0.96)
+    assume(abs(theirs[0] - 0.01 * inverter) > 1e-9)
+    theirs[theirs < 0.01 * inverter] = 0.0
     np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
