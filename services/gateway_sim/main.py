@@ -11,7 +11,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from services.gateway_sim.influx import InfluxCopy, add_influx_arguments, influx_settings, used_variables
 from services.gateway_sim.settings import MOST_SITES, GatewayConfiguration, read_configuration, write_configuration
+from services.gateway_sim.settings.influx import InfluxSettings
 from shared.domain.time import EPOCH, Interval, format_instant, parse_instant
 from shared.ports.errors import UnavailableError
 from shared.runtime.cli import UsageError, ended_by_sigterm, positive
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from services.gateway_sim.plant.equipment import Home, ObservedWeather
-    from services.gateway_sim.service import GatewayService
+    from services.gateway_sim.service import GatewayService, MirrorService
     from shared.runtime.worker import Parts
 
 HOME_SITE_ID = "home"
@@ -48,6 +50,7 @@ def parts(
     *,
     origin: datetime = EPOCH,
     emit: "Callable[[pd.DataFrame], None] | None" = None,
+    mirror: "MirrorService | None" = None,
 ) -> "Parts":
     """The gateway as parts of a worker: a reading at each multiple of its step, newest schedule followed.
 
@@ -55,7 +58,7 @@ def parts(
     """
     from services.gateway_sim import handlers
 
-    return handlers.parts(service=service, clock=resources.clock, schedules=resources.schedules, origin=origin, emit=emit)
+    return handlers.parts(service=service, clock=resources.clock, schedules=resources.schedules, origin=origin, emit=emit, mirror=mirror)
 
 
 def home_of(resources: Resources, config: GatewayConfiguration, interval: Interval) -> "Home":
@@ -126,16 +129,23 @@ def _execute(options: argparse.Namespace, resources: Resources) -> int:
 
 def _once(resources: Resources, config: GatewayConfiguration, influx: InfluxSettings | None) -> int:
     now = resources.clock.now().replace(microsecond=0)
-    done = build(resources, config).measure(now=now)
+    service = build(resources, config)
+    copy = _prepared(resources, service, influx)
+    done = service.measure(now=now)
     _printer(config)(done.readings)
+    if copy is not None:
+        copy.finish()
     return 0
 
 
 def _days(resources: Resources, config: GatewayConfiguration, days: float, influx: InfluxSettings | None) -> int:
     now = resources.clock.now()
     service = build(resources, config)
+    copy = _prepared(resources, service, influx)
     rows = backfill(resources, service, Interval(start=now - timedelta(days=days), end=now))
     print(f"{rows:,} readings of site {service.home.site_id} written to the edge store", file=sys.stderr)
+    if copy is not None and (copied := copy.finish()) is not None:
+        print(f"{copied:,} of them, and of what was there before, written to {copy}", file=sys.stderr)
     return 0
 
 
@@ -145,9 +155,22 @@ def _continuous(resources: Resources, config: GatewayConfiguration, influx: Infl
     now = resources.clock.now().replace(microsecond=0)
     origin = EPOCH if aligned else now
     service = build(resources, config)
+    copy = _prepared(resources, service, influx)
     newest = max((e.last for e in resources.edge.extents() if e.site_id == service.home.site_id), default=now)
     backfill(resources, service, Interval(start=min(newest, now), end=now), origin=origin)
-    return run_until_signalled(resources, [parts(resources, service, origin=origin, emit=_until_nobody_reads(_printer(config)))])
+    if copy is not None:
+        copy.say_that_it_begins()
+    emit, mirror = _until_nobody_reads(_printer(config)), copy.mirror if copy is not None else None
+    return run_until_signalled(resources, [parts(resources, service, origin=origin, emit=emit, mirror=mirror)])
+
+
+def _prepared(resources: Resources, service: "GatewayService", influx: InfluxSettings | None) -> InfluxCopy | None:
+    """Before anything is simulated, so that a wrong token leaves nothing behind."""
+    if influx is None:
+        return None
+    copy = InfluxCopy(resources, service, influx)
+    copy.prepare()
+    return copy
 
 
 def _historical(options: argparse.Namespace, config: GatewayConfiguration) -> int:
@@ -303,6 +326,7 @@ SIMULATOR = Command(
     examples=_EXAMPLES,
     add_arguments=lambda parser: _ignore(_add_customer_arguments(parser)),
     execute=_execute,
+    uses=used_variables,
 )
 SIMULATE = Command(
     name="simulate",
@@ -310,6 +334,7 @@ SIMULATE = Command(
     examples=_EXAMPLES + "\n  {program} --days 60                       sixty days of history into the edge store",
     add_arguments=_add_arguments,
     execute=_execute,
+    uses=used_variables,
 )
 COMMANDS: tuple[Command, ...] = (SIMULATE,)
 

@@ -121,7 +121,7 @@ def test_history_goes_to_the_configured_file_when_no_other_is_named(tmp_path: Pa
         (["--once", "--output", "x.csv"], "belong to --historical"),
         (["--once", "--config", "missing.json"], "--generate-config"),
         (["--generate-config"], "needs --config"),
-        (["--once", "--enable-influxdb"], "not available in this version"),
+        (["--once", "--enable-influxdb"], "set INFLUXDB_TOKEN, or give --influxdb-token"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line_with_the_remedy(options: list[str], told: str, capsys: pytest.CaptureFixture[str]):

@@ -117,14 +117,14 @@ def _reason(problem: transport.HTTPError) -> str:
     """Why nothing came back, without addresses of objects."""
     cause = problem.__cause__ or problem.__context__
     match problem:
+        case transport.NewConnectionError():  # is a kind of the next one, too
+            return cause.strerror if isinstance(cause, OSError) and cause.strerror else "no connection"
         case transport.ConnectTimeoutError():
             return "no connection in time"
-        case transport.NewConnectionError() if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
         case transport.TimeoutError():
             return "no answer in time"
         case _:
-            return type(problem).__name__
+            return cause.strerror if isinstance(cause, OSError) and cause.strerror else "the connection broke"
 
 
 def _retry_after(problem: InfluxDBError) -> timedelta | None:
