@@ -72,6 +72,7 @@ def _used_kwh(habits: Habits, days: Days, u: Floats, chance: Floats, battery_kwh
     km += np.where(errand, 5.0 + 50.0 * chance[:, 2] ** 2 * np.where(days.rest, 2.0, 1.0), 0.0)
     back = np.append(False, days.away[:-1]) & ~days.away
     km = np.where(days.away, 0.0, np.where(back, 60.0 + 160.0 * chance[:, 3], km))
+    km *= 0.45 + 1.1 * u[7] / 0.8 if by_car else 1.0  # some live where everything is far
     used: Floats = np.minimum(km * KWH_PER_KM, 0.85 * battery_kwh)
     return used
 

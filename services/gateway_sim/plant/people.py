@@ -116,10 +116,10 @@ def habits_of(home: Home) -> Habits:
         weekends_away_share=0.02 + 0.14 * u[3] ** 2,
         electric_cooking=bool(u[4] < 0.70),
         electric_water=bool(u[5] < 0.30),
-        night_tariff=bool(u[6] < 0.35),
+        night_tariff=bool(u[6] < 0.45),
         # the spread of the trial homes of London and of American fleets: a factor of 5 to 10 from the frugal to the lavish
-        standby=_lognormal(0.60, bell[3]) * size**0.5,
-        draughts=_lognormal(0.50, 0.8 * bell[8] + 0.4 * bell[4]),
+        standby=_lognormal(0.68, bell[3]) * size**0.5,
+        draughts=_lognormal(0.56, 0.8 * bell[8] + 0.4 * bell[4]),
         gusto=_lognormal(0.55, 0.6 * bell[3] + 0.8 * bell[4]),
     )
 
@@ -185,5 +185,5 @@ def _activity(home: Home, index: Integers) -> Floats:
 
 
 def _lognormal(spread: float, bell: float) -> float:
-    """Of mean about 1, at most 2.2 spreads from it."""
-    return float(np.exp(spread * np.clip(bell, -2.2, 2.2) - spread**2 / 2.0))
+    """Of mean about 1, at most two spreads from it, so that no lavish home becomes a farm."""
+    return float(np.exp(spread * np.clip(bell, -2.0, 1.7) - spread**2 / 2.0))
