@@ -30,15 +30,15 @@ class Form:
     missing: bytes
 
 
-def json_lines(arrays: ReadingArrays) -> bytes:
-    """One line of JSON for each reading, in the gateway's shape, rounded; a missing value is null."""
-    return _lines(shown(arrays), _json_form(), {"device_id": orjson.dumps(arrays.device_id)})
+def json_lines(arrays: ReadingArrays, *, as_they_are: bool = False) -> bytes:
+    """One line of JSON for each reading, in the gateway's shape, rounded unless told otherwise; a missing value is null."""
+    return _lines(arrays if as_they_are else shown(arrays), _json_form(), {"device_id": orjson.dumps(arrays.device_id)})
 
 
-def csv_lines(arrays: ReadingArrays) -> bytes:
-    """One line of CSV for each reading, columns as in `csv_header`, rounded; a missing value is empty."""
+def csv_lines(arrays: ReadingArrays, *, as_they_are: bool = False) -> bytes:
+    """One line of CSV for each reading, columns as in `csv_header`, rounded unless told otherwise; a missing value is empty."""
     fixed = {"site_id": arrays.site_id, "device_id": arrays.device_id, "quality": str(int(Quality.SIMULATED))}
-    return _lines(shown(arrays), _csv_form(), {name: _csv_text(text) for name, text in fixed.items()})
+    return _lines(arrays if as_they_are else shown(arrays), _csv_form(), {name: _csv_text(text) for name, text in fixed.items()})
 
 
 def csv_header() -> bytes:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from services.gateway_sim.plant.equipment import Chemistry, Control, Home, HomeBattery, Household, SolarArray, Supplier
+from services.gateway_sim.plant.faults import LONGEST_MINUTES, MOST_PER_DAY, Faults
 from shared.contracts.base import Wire
 from shared.domain.site import BatterySpec, SolarSpec
 from shared.domain.time import zone
@@ -130,6 +131,32 @@ class GridPriceConfiguration(Section):
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
 
 
+_Rate = Annotated[float, Field(ge=0, le=MOST_PER_DAY)]
+_Minutes = Annotated[float, Field(gt=0, le=LONGEST_MINUTES)]
+
+
+class FaultsConfiguration(Section):
+    """What goes wrong in `--historical`, how often a day each kind begins, and for how many minutes on average."""
+
+    gaps_per_day: _Rate = 0.0
+    gap_minutes: _Minutes = 45.0
+    missing_values_per_day: _Rate = 0.0
+    missing_value_minutes: _Minutes = 30.0
+    stuck_per_day: _Rate = 0.0
+    stuck_minutes: _Minutes = 120.0
+    spikes_per_day: _Rate = 0.0
+    clock_skews_per_day: _Rate = 0.0
+    clock_skew_minutes: _Minutes = 720.0
+    late_per_day: _Rate = 0.0
+    late_minutes: _Minutes = 30.0
+    duplicates_per_day: _Rate = 0.0
+    unit_slips_per_day: _Rate = 0.0
+    unit_slip_minutes: _Minutes = 360.0
+
+    def to_faults(self) -> Faults:
+        return Faults(**dict(self))
+
+
 class GatewayConfiguration(Wire):
     """One simulated gateway. Every field is optional; `"battery": null` is a home without one."""
 
@@ -142,7 +169,8 @@ class GatewayConfiguration(Wire):
     holiday_calendar: str | None = Field(default=None, max_length=64)
     """ISO 3166 country, or country and subdivision, such as DE-BW; `none` is no calendar; None: the country of the time zone."""
     weather_file: FileName | None = None
-    """Real weather as CSV or Parquet instead of the simulated one."""
+    """Real weather as CSV or Parquet (`timestamp`, `temperature_celsius`, `ghi_w_m2`, hourly means or finer), or a download of
+    Open-Meteo; where it says nothing the simulated weather stands in. As `output_file`, relative to the current folder."""
     sites: int = Field(default=1, ge=1, le=MOST_SITES)
     """How many homes `--historical` makes: each another home, of one region."""
     interval_seconds: int = Field(default=300, ge=1, le=86_400)
@@ -152,6 +180,8 @@ class GatewayConfiguration(Wire):
     battery: BatteryConfiguration | None = BatteryConfiguration()
     home_load: HomeLoadConfiguration = HomeLoadConfiguration()
     grid_price: GridPriceConfiguration = GridPriceConfiguration()
+    faults: FaultsConfiguration = FaultsConfiguration()
+    """None unless written."""
 
     @property
     def calendar(self) -> str | None:
@@ -193,6 +223,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "battery": BatteryConfiguration,
     "home_load": HomeLoadConfiguration,
     "grid_price": GridPriceConfiguration,
+    "faults": FaultsConfiguration,
 }
 
 

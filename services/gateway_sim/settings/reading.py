@@ -17,7 +17,7 @@ _SHOWN = 60
 """Characters of a wrong value."""
 
 _OURS: dict[str, Any] = {
-    **dict.fromkeys(("site_id", "region", "timezone", "holiday_calendar", "weather_file", "sites"), True),
+    **dict.fromkeys(("site_id", "region", "timezone", "holiday_calendar", "weather_file", "sites", "faults"), True),
     "solar": {"longitude", "tilt_degrees", "azimuth_degrees", "inverter_kw", "soiling", "snow"},
     "battery": {"chemistry", "control", "standby_w"},
     "grid_price": {"currency"},
