@@ -120,6 +120,8 @@ def _execute(options: argparse.Namespace, resources: Resources) -> int:
         raise UsageError("--start, --end and --output belong to --historical; add it or leave them out")
     if getattr(options, "sites", None) is not None:
         raise UsageError("--sites belongs to --historical; add it or leave it out")
+    if config.faults.to_faults().any:
+        raise UsageError("faults in the configuration belong to --historical, whose labels tell them; remove the section for other modes")
     if options.once:
         return _once(resources, config, influx)
     if getattr(options, "days", None) is not None:
@@ -188,6 +190,13 @@ def _historical(options: argparse.Namespace, config: GatewayConfiguration) -> in
 
     grid = grid_after(interval, step=timedelta(seconds=config.interval_seconds), origin=interval.start)
     history = History(recipe=homes, text=_recipe(config, interval), grid=grid, sites=config.sites)
+    if (faults := config.faults.to_faults()).any:
+        from services.gateway_sim.files.faulty import labels_beside, write_faulty_history
+
+        with ended_by_sigterm():
+            rows, labels = write_faulty_history(output, history, faults, bar=progress, tell=lambda text: print(text, file=sys.stderr))
+        print(f"wrote {rows:,} readings with faults to {output} and {labels:,} labels to {labels_beside(output)}", file=sys.stderr)
+        return 0
     with ended_by_sigterm():
         write_history(output, history, bar=progress, tell=lambda text: print(text, file=sys.stderr))
     print(f"wrote {history.rows:,} readings to {output}", file=sys.stderr)
@@ -196,12 +205,14 @@ def _historical(options: argparse.Namespace, config: GatewayConfiguration) -> in
 
 def homes(text: str) -> "Callable[[int], Home]":
     """The homes of a configuration, by their numbers from 0, for what `_recipe` wrote. Any process can make them."""
+    from services.gateway_sim.plant.fleet import member
+
     document = json.loads(text)
     config = GatewayConfiguration.model_validate(document["configuration"])
     interval = Interval(start=parse_instant(document["start"]), end=parse_instant(document["end"]))
     with open_resources(load(RuntimeSettings)) as resources:
         home = home_of(resources, config, interval)
-    return (lambda _number: home) if config.sites == 1 else lambda number: replace(home, site_id=f"{home.site_id}-{number + 1}")
+    return (lambda _number: home) if config.sites == 1 else lambda number: member(home, number)
 
 
 def _recipe(config: GatewayConfiguration, interval: Interval) -> str:
