@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 from likeness.homes import AARGAU, FONTANA, FRANCE, HOUR, KONSTANZ, LONDON, HourlyHome, HourlyPrice, Place
 from likeness.measures import Values
 from services.gateway_sim.plant.equipment import Home, Household, SolarArray
+from services.gateway_sim.plant.fleet import member
 from services.gateway_sim.plant.home import simulate
 from shared.domain.site import SolarSpec
 from shared.domain.time import TimeGrid
@@ -40,12 +41,16 @@ def simulated_homes(real: HourlyHome, *, count: int) -> list[SimulatedHome]:
 
 
 def home_at(place: Place, number: int) -> Home:
-    """A home as they stand at a place, in weather and market of its own."""
+    """A household of the fleet around what is usual at a place, in weather and market of its own.
+
+    Its array stays the usual one: the real ones face south, give or take an hour, and none lies flat.
+    """
     household, solar = EQUIPMENT[place]
-    return Home(
+    usual = Home(
         site_id=f"{place.name.lower()}-{number + 1}", timezone=place.timezone, latitude=place.latitude, longitude=place.longitude,
         seed=SEED, household=household, solar=solar, battery=None,
     )  # fmt: skip
+    return replace(usual, household=member(usual, number).household)
 
 
 def live(home: Home, real: HourlyHome) -> SimulatedHome:
