@@ -1,10 +1,10 @@
 """Readings as Parquet: every value as it was computed, in row groups that stay readable whatever happens to the next.
 
-Each row group is encoded in memory, and so is the footer, so that the groups that reached the disk can be closed into a
-readable file when there is no room for another.
+A Parquet file ends in a footer, without which nothing of it can be read. So a row group is begun only when the disk has given
+room for the largest that it can become, and for the footer behind it.
 """
 
-from io import BytesIO
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +16,10 @@ from shared.domain.reading import KEY_COLUMNS, READING_COLUMNS, TIME_OF_USE_PERI
 
 GROUP_ROWS = 100_000
 """A row group is written when it has at least so many: about a site-year at five minutes, 7 MB."""
-_MAGIC = b"PAR1"
+_PAGES_BYTES = 1_000_000
+"""More than the headers of a row group's pages, and what incompressible pages grow by."""
+_FOOTER_BYTES = 16_000
+"""More than the footer says of one row group, or of the schema."""
 _TEXTS = ("site_id", "device_id", "time_of_use_period")
 _SCHEMA = pa.schema([
     *((name, pa.string()) for name in KEY_COLUMNS[:2]),
@@ -28,19 +31,21 @@ _SCHEMA = pa.schema([
 
 
 class ParquetFile:
-    """Takes packed readings; `rows` are those in whole row groups."""
+    """Takes packed readings. `rows` are those in whole row groups, known when the file is finished or settled."""
 
     def __init__(self, file: WorkingFile) -> None:
         self._file = file
         self._waiting: list[pa.Table] = []
-        self._groups: list[tuple[pq.FileMetaData, int]] = []
-        """Of each whole row group on the disk what the footer says of it, and where it ends."""
+        self._groups = 0
+        self._writing: tuple[pa.NativeFile, pq.ParquetWriter] | None = None
+        self._metadata: list[pq.FileMetaData] = []
 
     @property
     def rows(self) -> int:
-        return sum(group.num_rows for group, _ in self._groups)
+        return sum(metadata.num_rows for metadata in self._metadata)
 
     def write(self, block: bytes) -> None:
+        """Add readings. Raises `OSError` when there is no room."""
         self._waiting.append(_table(unpacked(block)))
         if sum(table.num_rows for table in self._waiting) >= GROUP_ROWS:
             self._write_group()
@@ -49,47 +54,43 @@ class ParquetFile:
         """Write what waits, and the footer."""
         if self._waiting:
             self._write_group()
-        self.settle()
+        self._close()
 
     def settle(self) -> None:
-        """Make a readable file of the whole row groups that are there."""
-        self._file.cut(self._end)
-        self._file.append(self._footer())
-
-    @property
-    def _end(self) -> int:
-        return self._groups[-1][1] if self._groups else 0
+        """Make a readable file of the row groups that are there, and of what waits where there is room for it."""
+        if self._waiting:
+            with suppress(OSError):
+                self._write_group()
+        self._close()
 
     def _write_group(self) -> None:
-        group, metadata = _encoded(pa.concat_tables(self._waiting), at=self._end)
-        one_footer = metadata.serialized_size + 64
-        # room first, for the footer too: where there is none, nothing of this group is begun and the others can be closed
-        self._file.reserve(self._end + len(group) + one_footer * (len(self._groups) + 2))
-        self._file.append(group)
-        self._groups.append((metadata, self._end + len(group)))
-        self._waiting = []
+        table, self._waiting = pa.concat_tables(self._waiting), []
+        sink, writer = self._writing = self._writing or self._begun()
+        self._file.reserve(sink.tell() + table.nbytes + _PAGES_BYTES + _FOOTER_BYTES * (self._groups + 2))
+        self._groups += 1
+        writer.write_table(table, row_group_size=table.num_rows)
 
-    def _footer(self) -> bytes:
-        footer = BytesIO()
-        if not self._groups:
-            pq.write_table(_SCHEMA.empty_table(), footer)
-            return footer.getvalue()
-        whole = self._groups[0][0]
-        for metadata, _ in self._groups[1:]:
-            whole.append_row_groups(metadata)
-        whole.write_metadata_file(footer)
-        return footer.getvalue()[len(_MAGIC) :]
+    def _begun(self) -> tuple[pa.NativeFile, pq.ParquetWriter]:
+        self._file.begin()
+        sink = pa.OSFile(str(self._file.path), "wb")
+        writer = pq.ParquetWriter(
+            sink,
+            _SCHEMA,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=list(_TEXTS),
+            column_encoding={"timestamp": "DELTA_BINARY_PACKED"} | dict.fromkeys(VALUE_COLUMNS, "BYTE_STREAM_SPLIT"),
+            write_statistics=list(KEY_COLUMNS),
+            metadata_collector=self._metadata,
+        )
+        return sink, writer
 
-
-class _Tail(BytesIO):
-    """The end of a file whose beginning stands elsewhere: it tells positions in the whole."""
-
-    def __init__(self, at: int) -> None:
-        super().__init__()
-        self._at = at
-
-    def tell(self) -> int:
-        return self._at + super().tell()
+    def _close(self) -> None:
+        if self._writing is not None:
+            sink, writer = self._writing
+            writer.close()
+            self._file.cut(sink.tell())  # the room that was not needed
+            sink.close()
 
 
 def _table(arrays: ReadingArrays) -> pa.Table:
@@ -104,22 +105,3 @@ def _table(arrays: ReadingArrays) -> pa.Table:
         "quality": pa.repeat(int(Quality.SIMULATED), count),
     }
     return pa.table([columns[name] for name in READING_COLUMNS], schema=_SCHEMA)
-
-
-def _encoded(table: pa.Table, *, at: int) -> tuple[bytes, pq.FileMetaData]:
-    """A row group as it stands at that place of a file, and what the footer says of it."""
-    sink = _Tail(max(0, at - len(_MAGIC)))
-    said: list[pq.FileMetaData] = []
-    with pq.ParquetWriter(
-        sink,
-        _SCHEMA,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=list(_TEXTS),
-        column_encoding={"timestamp": "DELTA_BINARY_PACKED"} | dict.fromkeys(VALUE_COLUMNS, "BYTE_STREAM_SPLIT"),
-        write_statistics=list(KEY_COLUMNS),
-        metadata_collector=said,
-    ) as writer:
-        writer.write_table(table, row_group_size=table.num_rows)
-        body = len(sink.getvalue())
-    return sink.getvalue()[len(_MAGIC) if at else 0 : body], said[0]

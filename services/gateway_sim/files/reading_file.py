@@ -32,7 +32,7 @@ class ReadingFile(Protocol):
     def finish(self) -> None: ...
 
     def settle(self) -> None:
-        """Make the file whole with the rows that are finished."""
+        """Make the file whole with the rows that are finished; a file that was not begun is left alone."""
         ...
 
 
@@ -90,7 +90,6 @@ def _opened(file: WorkingFile) -> ReadingFile:
 def _leave(file: WorkingFile, readings: ReadingFile) -> None:
     """Keep what is finished; when that is nothing, leave nothing."""
     try:
-        if file.size:
-            readings.settle()
+        readings.settle()
     finally:
         file.close(keep=readings.rows > 0)

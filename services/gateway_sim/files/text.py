@@ -32,6 +32,8 @@ class TextFile:
 
     def settle(self) -> None:
         """Keep what was written as far as the last whole line."""
+        if not self._file.begun:
+            return
         end, rows = self._whole
         keep = self._under_way.rfind(b"\n", 0, max(0, self._file.size - end)) + 1
         self._file.cut(end + keep)

@@ -18,7 +18,7 @@ class WorkingFile:
     def __init__(self, output: Path) -> None:
         self.output = output
         self.path = output.with_name(f"{output.stem}.partial{output.suffix}")
-        self._begun = False
+        self.begun = False
         try:
             if output.is_dir():
                 raise self._refused("is a folder; name a file")
@@ -34,16 +34,22 @@ class WorkingFile:
             os.close(self._handle)
             raise self._refused(f"another process is writing {str(self.path)!r}; let it finish, or choose another name") from None
 
+    def begin(self) -> None:
+        """Be empty at first; `append` and `reserve` do this by themselves."""
+        if not self.begun:
+            self.cut(0)
+            self.begun = True
+
     def append(self, block: bytes) -> None:
         """Add bytes at the end. Raises `OSError` when there is no room for all of them: then some may stand there."""
-        self._begin()
+        self.begin()
         rest = memoryview(block)
         while rest:
             rest = rest[os.write(self._handle, rest) :]
 
     def reserve(self, size: int) -> None:
         """Take the room that the file needs to become so long; its end stays where it is. Raises `OSError` when there is none."""
-        self._begin()
+        self.begin()
         try:
             os.posix_fallocate(self._handle, 0, size)
         except OSError as problem:
@@ -67,14 +73,9 @@ class WorkingFile:
 
     def close(self, *, keep: bool) -> None:
         """Let go of it. Without `keep` nothing is left of it, but what an earlier run left stays as long as nothing was written."""
-        if not keep and (self._begun or not self._found):
+        if not keep and (self.begun or not self._found):
             self.path.unlink(missing_ok=True)
         os.close(self._handle)
-
-    def _begin(self) -> None:
-        if not self._begun:
-            self.cut(0)
-            self._begun = True
 
     def _refused(self, remedy: str) -> UsageError:
         return UsageError(f"--output is {str(self.output)!r}: {remedy}")
