@@ -162,10 +162,11 @@ def csv_of(tables: list[Table]) -> str:
     lines: list[str] = []
     before: list[str] | None = None
     for number, table in enumerate(tables):
-        if table.columns != before:
-            lines += ([""] if before else []) + [",".join(["", "result", "table", *table.columns])]
-            before = table.columns
-        lines += [",".join(["", "_result", str(number), *(_cell(row.get(name)) for name in table.columns)]) for row in table.rows]
+        columns = table.columns
+        if columns != before:
+            lines += ([""] if before else []) + [",".join(["", "result", "table", *columns])]
+            before = columns
+        lines += [",".join(["", "_result", str(number), *(_cell(row.get(name)) for name in columns)]) for row in table.rows]
     return "\r\n".join([*lines, "", ""]) if lines else "\r\n"
 
 

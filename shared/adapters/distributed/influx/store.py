@@ -36,15 +36,24 @@ class InfluxEdgeStore:
     """
 
     def __init__(
-        self, *, url: str, token: str, org: str, bucket: str, retention: timedelta | None, patience: Patience | None = None
+        self,
+        *,
+        url: str,
+        token: str,
+        org: str,
+        bucket: str,
+        retention: timedelta | None,
+        patience: Patience | None = None,
+        page_rows: int = PAGE_ROWS,
     ) -> None:
         for name, value in (("INFLUXDB_TOKEN", token), ("INFLUXDB_ORG", org), ("INFLUXDB_BUCKET", bucket)):
-            if not value.strip() or not value.isprintable():
-                raise InvalidValueError(name, "empty or not printable", "give one")
+            if not value.strip() or not value.isprintable() or (name == "INFLUXDB_TOKEN" and not value.isascii()):
+                raise InvalidValueError(name, "empty or not printable", "copy it again as InfluxDB shows it")
         if retention is not None and retention < timedelta(hours=1):
             raise InvalidValueError("retention", str(retention), "InfluxDB keeps data for at least an hour")
         self._bucket = bucket
         self._retention = retention
+        self._page_rows = page_rows
         self._connection = Connection(url=url, token=token, org=org, patience=patience or Patience())
         self._place = Place(self._connection, org=org, bucket=bucket)
         client = self._connection.client
@@ -103,7 +112,9 @@ class InfluxEdgeStore:
         ]
 
     def prune(self, *, before: datetime) -> int:
-        end = min(max(as_utc(before), _EVER.start), _EVER.end)
+        end = min(as_utc(before), _EVER.end)
+        if end <= _EVER.start:
+            return 0
         gone = self._ask(queries.COUNT, Interval(start=_EVER.start, end=end))
         rows = 0 if gone.empty else int(gone["_value"].sum())
         if rows:
@@ -126,12 +137,12 @@ class InfluxEdgeStore:
         begin, length = within.start, _FIRST_PAGE
         while begin < within.end:
             end = min(within.end, begin + length)
-            page = self._readings(site_id, Interval(start=begin, end=end), limit=PAGE_ROWS)
-            if len(page) == PAGE_ROWS:
+            page = self._readings(site_id, Interval(start=begin, end=end), limit=self._page_rows)
+            if len(page) == self._page_rows:
                 # it may be cut, in the middle of a moment: what is surely whole ends before its last moment
                 end = max(page["timestamp"].iloc[-1].to_pydatetime(), begin + _INSTANT)
                 page, length = page[page["timestamp"] < end], length / 2
-            elif len(page) < PAGE_ROWS // 4:
+            elif len(page) < self._page_rows // 4:
                 length *= 4
             yield page
             begin = end
