@@ -49,21 +49,21 @@ class PriceList:
 
 
 def price_at(home: Home, instants_us: Integers) -> Price:
-    """The price of each sorted instant; it is looked up by quarters of an hour."""
+    """The price of each sorted instant; it is looked up by the hour, or the quarter where clocks need it."""
     if not len(instants_us):
         return Price(price_per_kwh=np.zeros(0), carbon_intensity_g_kwh=np.zeros(0), period=np.zeros(0, dtype=np.int64))
-    quarters = instants_us // _QUARTER_US
-    first_quarter, first_hour = int(quarters[0]), int(quarters[0]) // 4
-    every_quarter = np.arange(first_quarter, int(quarters[-1]) + 1, dtype=np.int64)
-    market = market_at(home, np.arange(first_hour, int(quarters[-1]) // 4 + 1, dtype=np.int64) * HOUR_US)
-    period = period_at(home, every_quarter * _QUARTER_US)
-    hour = every_quarter // 4 - first_hour
-    price = _moved(_levels(home.supplier)[period], market.factor[hour])
-    quarters -= first_quarter
+    first_us, last_us = int(instants_us[0]) // HOUR_US * HOUR_US, int(instants_us[-1])
+    hours_us = np.arange(first_us, last_us + 1, HOUR_US, dtype=np.int64)
+    market, spans_us = market_at(home, hours_us), HOUR_US
+    if not _whole_hours(home, hours_us):
+        hours_us, spans_us = np.arange(first_us, last_us + 1, _QUARTER_US, dtype=np.int64), _QUARTER_US
+        market = market.held(HOUR_US // _QUARTER_US, len(hours_us))
+    period = period_at(home, hours_us)
+    row = (instants_us - first_us) // spans_us
     return Price(
-        price_per_kwh=price[quarters],
-        carbon_intensity_g_kwh=carbon_intensity_g_kwh(market.scarcity)[hour][quarters],
-        period=period[quarters],
+        price_per_kwh=_moved(_levels(home.supplier)[period], market.factor).take(row),
+        carbon_intensity_g_kwh=carbon_intensity_g_kwh(market.scarcity).take(row),
+        period=period.take(row),
     )
 
 
@@ -102,6 +102,11 @@ def whole_days(home: Home, interval: Interval) -> Interval:
     """The local days that an interval touches, as one interval."""
     days = [whole for _, whole in local_days(interval, zone(home.timezone))]
     return Interval(start=days[0].start, end=days[-1].end) if days else interval
+
+
+def _whole_hours(home: Home, hours_us: Integers) -> bool:
+    """Whether every hour of UTC is one of the wall clock; else a price can change within it."""
+    return bool((local_clock(instants64(hours_us), zone(home.timezone)).hour % 1.0 == 0.0).all())
 
 
 def _levels(supplier: Supplier) -> Floats:

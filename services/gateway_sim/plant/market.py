@@ -41,6 +41,10 @@ class Market:
     factor: Floats
     """Of the supplier's price; exactly 1 without volatility."""
 
+    def held(self, times: int, count: int) -> "Market":
+        """The first so many, each hour given several times."""
+        return Market(scarcity=np.repeat(self.scarcity, times)[:count], factor=np.repeat(self.factor, times)[:count])
+
 
 def market_at(home: Home, hours_us: Integers) -> Market:
     """The market of a home's region in consecutive hours of UTC, given by their starts."""
