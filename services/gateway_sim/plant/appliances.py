@@ -106,7 +106,7 @@ APPLIANCES: tuple[Appliance, ...] = (
               spread_hours=1.4),
     Appliance(name="water at night", kw=2.4, hours=1.6, weekday=1.0, rest=1.0, around=Around.NIGHT, needs=Needs.NIGHT_WATER,
               spread_hours=0.2),
-    Appliance(name="television", kw=0.12, hours=2.8, weekday=0.85, rest=0.85, around=Around.EVENING, after_hours=-0.8, spread_hours=0.7,
+    Appliance(name="television", kw=0.12, hours=2.3, weekday=0.85, rest=0.85, around=Around.EVENING, after_hours=-0.8, spread_hours=0.7,
               electronics=True),
     Appliance(name="second television", kw=0.1, hours=2.0, weekday=0.4, rest=0.5, around=Around.ANY, spread_hours=1.0, owned=0.6,
               electronics=True),
@@ -114,7 +114,7 @@ APPLIANCES: tuple[Appliance, ...] = (
     Appliance(name="computer", kw=0.12, hours=1.8, weekday=0.6, rest=0.6, around=Around.ANY, electronics=True),
     Appliance(name="computer at night", kw=0.15, hours=2.2, weekday=0.35, rest=0.4, around=Around.EVENING, after_hours=0.6, owned=0.7,
               spread_hours=1.0, electronics=True),
-    Appliance(name="children's screens", kw=0.16, hours=2.0, weekday=0.7, rest=0.8, around=Around.DINNER, after_hours=-1.5,
+    Appliance(name="children's screens", kw=0.12, hours=2.0, weekday=0.7, rest=0.8, around=Around.DINNER, after_hours=-1.5,
               spread_hours=1.2, needs=Needs.CHILDREN, electronics=True),
     Appliance(name="office until noon", kw=0.14, hours=3.4, weekday=0.95, rest=0.05, around=Around.OFFICE, spread_hours=0.3,
               needs=Needs.OFFICE, electronics=True),
@@ -154,6 +154,8 @@ def runs_of(living: Living) -> tuple[Runs, Runs]:
     chance = Stream.of(home.seed, home.site_id, "appliances").uniform(days.calendar.index, 5 * _KINDS).reshape(-1, 5, _KINDS)
     size = (habits.occupants / 2.0) ** 0.6
     often = 1.25 * habits.gusto**0.8 * size * np.exp(1.4 * (own[1] - 0.5)) * _has(habits, own[0])
+    if habits.roles[0] == Role.AT_HOME:  # the warm meal is at noon as often as in the evening
+        often *= np.where(_AROUND == Around.DINNER, 0.5, np.where(_AROUND == Around.NOON, 1.5, 1.0))
     share = 1.0 - (1.0 - np.where(days.rest[:, None], _REST, _WEEKDAY) * 0.999) ** (often * days.activity[:, None])
     bell = 2.45 * (chance[:, 1] + chance[:, 2] - 1.0)
     hour = _anchors(habits, days, chance[:, 1]) + _AFTER + _SPREAD * (bell + 1.5 * (own[2] - 0.5)) * (_AROUND != Around.ANY)
