@@ -6,7 +6,7 @@ Monday; so a run that continues from its stored readings is the same run.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import expm1
+from math import exp, expm1
 from typing import TypeVar
 
 import numpy as np
@@ -88,8 +88,12 @@ class Battery:
                 )
                 total += power
             columns[0, index] = loop.mean_kw(numbers, total, parts)
-            count, kept = loop.end_step(points, count, soc, ends_week, cycle)
-            health *= kept
+            count, wear = loop.turn(points, count, soc, cycle)
+            if ends_week > 0:
+                wear += loop.close(points, count, cycle)
+                count = 1
+            if wear > 0.0:
+                health *= exp(-wear)
         return _run(columns, [soc, celsius, cycles, health], points[:count])
 
 
