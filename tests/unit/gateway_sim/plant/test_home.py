@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from services.gateway_sim.plant.columns import no_readings
 from services.gateway_sim.plant.equipment import Chemistry, Control, Home, HomeBattery, Household
 from services.gateway_sim.plant.home import grid_after, pieces, simulate, state_after
+from services.gateway_sim.plant.tariff_periods import SUMMER_PEAKS, WINTER_PEAKS
 from shared.domain.reading import FIELDS, READING_COLUMNS, Quality
 from shared.domain.schedule import ValueCurve
 from shared.domain.site import BatterySpec
@@ -189,8 +190,13 @@ def test_steps_of_5_15_and_60_minutes_agree_on_a_days_energy_also_through_the_ba
         np.testing.assert_allclose(totals[minutes], totals[5], rtol=0.01, atol=0.01)
 
 
-@pytest.mark.parametrize(("day", "hours"), [(date(2024, 3, 10), 23), (date(2024, 11, 3), 25), (date(2024, 6, 16), 24)])
-def test_a_local_day_has_as_many_steps_as_its_clock_and_the_next_a_peak_from_16_to_21(day: date, hours: int):
+@pytest.mark.parametrize(
+    ("day", "hours", "peaks"),
+    [(date(2024, 3, 10), 23, WINTER_PEAKS), (date(2024, 11, 3), 25, WINTER_PEAKS), (date(2024, 6, 16), 24, SUMMER_PEAKS)],
+)
+def test_a_local_day_has_as_many_steps_as_its_clock_and_the_next_its_peaks_by_the_clock(
+    day: date, hours: int, peaks: tuple[tuple[float, float], ...]
+):
     zone = ZoneInfo("America/Los_Angeles")
     sunday, monday = local_day(day, zone), local_day(day + timedelta(days=1), zone)
     readings = simulate(Home(), TimeGrid.over(Interval(start=sunday.start, end=monday.end), timedelta(minutes=5))).readings
@@ -198,7 +204,9 @@ def test_a_local_day_has_as_many_steps_as_its_clock_and_the_next_a_peak_from_16_
     assert not readings["timestamp"].duplicated().any()
     on_monday = readings[readings["timestamp"] >= monday.start]
     local = on_monday["timestamp"].dt.tz_convert(zone)
-    assert set(local[on_monday["time_of_use_period"] == "peak"].dt.hour) == {16, 17, 18, 19, 20}
+    assert set(local[on_monday["time_of_use_period"] == "peak"].dt.hour) == {
+        hour for begin, end in peaks for hour in range(int(begin), int(end))
+    }
 
 
 def test_the_load_follows_people_and_weather():
