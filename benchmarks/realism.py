@@ -29,7 +29,7 @@ from likeness.table import Figures, Row, rows_of
 from shared.domain.forecast import Target
 
 DATA = Path("../shared/data")
-EACH = 5
+EACH = 20
 FORECAST = 3
 """Homes of each kind at each place whose forecasts are looked at."""
 LEAST_DAILY_KWH = 2.0

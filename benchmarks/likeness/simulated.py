@@ -25,6 +25,8 @@ EQUIPMENT: Mapping[Place, tuple[Household, SolarArray]] = {
     # heated by gas
     LONDON: (Household(base_load_kw=0.12, has_ev=False, hvac_capacity_kw=0.0), SolarArray(spec=SolarSpec(capacity_kw=0.0))),
 }
+AZIMUTHS = (180.0, 200.0, 160.0, 220.0)
+"""Under a clear sky the real arrays give the middle of a day's energy from half an hour before the sun's noon to an hour after."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +45,15 @@ def simulated_homes(real: HourlyHome, *, count: int) -> list[SimulatedHome]:
 def home_at(place: Place, number: int) -> Home:
     """A household of the fleet around what is usual at a place, in weather and market of its own.
 
-    Its array stays the usual one: the real ones face south, give or take an hour, and none lies flat.
+    Its array is the usual one, turned as the real ones are: none faces east or west, and none lies flat.
     """
     household, solar = EQUIPMENT[place]
     usual = Home(
         site_id=f"{place.name.lower()}-{number + 1}", timezone=place.timezone, latitude=place.latitude, longitude=place.longitude,
         seed=SEED, household=household, solar=solar, battery=None,
     )  # fmt: skip
-    return replace(usual, household=member(usual, number).household)
+    facing = replace(solar.spec, azimuth_degrees=AZIMUTHS[number % len(AZIMUTHS)])
+    return replace(usual, household=member(usual, number).household, solar=replace(solar, spec=facing))
 
 
 def live(home: Home, real: HourlyHome) -> SimulatedHome:
