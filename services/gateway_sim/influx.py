@@ -1,8 +1,7 @@
 """`--enable-influxdb`: its options, what they mean together, and the copying that they ask for."""
 
 import argparse
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -66,12 +65,13 @@ def influx_settings(options: argparse.Namespace) -> InfluxSettings | None:
 
 
 class InfluxCopy:
-    """A gateway's readings on InfluxDB, as a person at the keyboard hears of them."""
+    """A gateway's readings on InfluxDB. `tell` brings a line to the person at the keyboard."""
 
-    def __init__(self, resources: Resources, service: "GatewayService", settings: InfluxSettings) -> None:
+    def __init__(self, resources: Resources, service: "GatewayService", settings: InfluxSettings, *, tell: Callable[[str], None]) -> None:
         from services.gateway_sim.service import MirrorService
 
         self._where = f"bucket {settings.bucket!r} on InfluxDB at {settings.url}"
+        self._tell = tell
         self._clock = resources.clock
         self._retention = timedelta(days=settings.retention_days)
         self._away: UnavailableError | None = None
@@ -103,15 +103,12 @@ class InfluxCopy:
             return
         if kept != self._retention:
             ours = f"{kept / timedelta(days=1):g} days" if kept else "for ever"
-            print(
-                f"{self._where} was there before and keeps data {ours}, not {self._retention.days} days; it is left as it is",
-                file=sys.stderr,
-            )
+            self._tell(f"{self._where} was there before and keeps data {ours}, not {self._retention.days} days; it is left as it is")
 
     def say_that_it_begins(self) -> None:
         """For a gateway that goes on. Its log tells when the server is away."""
         if self._away is None:
-            print(f"readings are copied to {self._where}", file=sys.stderr)
+            self._tell(f"readings are copied to {self._where}")
 
     def finish(self) -> int | None:
         """Write all that the server lacks; how many readings that were. None, with a warning, when it is away."""
@@ -120,9 +117,7 @@ class InfluxCopy:
                 raise self._away
             return self.mirror.copy_all(now=self._clock.now())
         except UnavailableError as problem:
-            print(
-                f"warning: {problem}; the readings are kept locally, and the next run with --enable-influxdb writes them", file=sys.stderr
-            )
+            self._tell(f"warning: {problem}; the readings are kept locally, and the next run with --enable-influxdb writes them")
             return None
 
     def __str__(self) -> str:

@@ -170,7 +170,7 @@ def _prepared(resources: Resources, service: "GatewayService", influx: InfluxSet
     """Before anything is simulated, so that a wrong token leaves nothing behind."""
     if influx is None:
         return None
-    copy = InfluxCopy(resources, service, influx)
+    copy = InfluxCopy(resources, service, influx, tell=lambda text: print(text, file=sys.stderr))
     copy.prepare()
     return copy
 
@@ -328,6 +328,7 @@ _EXAMPLES = """\
   {program} --continuous --interval 10               one every ten seconds until Ctrl-C
   {program} --scheduled --interval 300               one at each full five minutes
   {program} --historical --start 2024-01-01 --end 2024-02-01 --output january.parquet
+  {program} --scheduled --enable-influxdb            to InfluxDB, too: INFLUXDB_TOKEN and INFLUXDB_URL say where
   {program} --generate-config --config home.json     a configuration to edit ...
   {program} --once --config home.json                ... and to use"""
 

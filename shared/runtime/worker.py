@@ -58,6 +58,8 @@ class Worker:
     parts: Sequence[Parts]
     failing: dict[str, str] = field(default_factory=dict)
     """Timers (`sync.sweep`) whose last run failed, with the error: what a health page shows."""
+    _kinds: dict[str, type[SupplierError]] = field(default_factory=dict, repr=False)
+    """How each of them failed when it was last logged: away is one thing, refused another."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Running steps finish; the bus is closed by who opened it."""
@@ -105,7 +107,8 @@ class Worker:
             events = await asyncio.to_thread(timer.step)
             await self.publish(events, source=source)
         except SupplierError as problem:
-            if name not in self.failing:
+            if name not in self.failing or self._kinds.get(name) is not type(problem):
+                self._kinds[name] = type(problem)
                 log.warning("step failed; it is tried again at its next time", step=timer.name, error=str(problem))
             self.failing[name] = str(problem)
         except Exception as problem:  # the worker's loop: one step's bug must not end the process

@@ -14,13 +14,13 @@ def nothing(_options: argparse.Namespace, _resources: Resources) -> None:
     """A command that does nothing."""
 
 
-def a_command(body=nothing) -> Command:
+def a_command(body=nothing, **changes) -> Command:
     def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--interval", type=positive(float), default=60.0, help="seconds between two sweeps")
 
     return Command(
         name="sync", summary="Copy readings from the edge to the cloud.", examples="  run_cloud_sync.py --interval 60     every minute",
-        add_arguments=add_arguments, execute=body,
+        add_arguments=add_arguments, execute=body, **changes,
     )  # fmt: skip
 
 
@@ -94,3 +94,11 @@ def test_an_address_without_an_adapter_is_said_to_be_unused(tmp_path, monkeypatc
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "INFLUXDB_URL" in said
+
+
+def test_an_address_that_the_command_uses_is_not_said_to_be_unused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("INFLUXDB_URL", "http://localhost:8086")
+    command = a_command(uses=lambda options: ("INFLUXDB_URL",) if options.influx else ())
+    for influx, told in ((True, False), (False, True)):
+        assert execute(command, argparse.Namespace(influx=influx), program="der look", state_dir=tmp_path) == 0
+        assert ("INFLUXDB_URL is set but not used" in capsys.readouterr().err) is told

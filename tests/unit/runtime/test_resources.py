@@ -1,5 +1,6 @@
 """One switch: addresses pick adapters; what cannot be opened is named with the remedy."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,9 @@ def test_an_address_that_no_adapter_serves_is_named_by_its_variable(tmp_path, na
     assert list(tmp_path.iterdir()) == []
 
 
+PLACE = {"token": "t", "org": "o", "bucket": "b", "retention": timedelta(days=7)}
+
+
 @pytest.mark.parametrize("form", ["sqlite:{}", "sqlite://{}"])
 def test_an_address_names_the_file_of_a_store(tmp_path, form):
     with open_resources(
@@ -78,3 +82,20 @@ def test_the_model_folder_is_in_the_state_folder_unless_it_is_named(tmp_path, mo
     settings = RuntimeSettings(state_dir=tmp_path, FORECAST_MODEL_DIR=Path(tmp_path / "elsewhere"))
     assert settings.model_dir == tmp_path / "elsewhere"
     assert RuntimeSettings(state_dir=tmp_path).model_dir is None
+
+
+@pytest.mark.parametrize(
+    "url", ["", "localhost:8086", "ftp://localhost", "http://", "http://localhost:x", "http://localhost:99999", "http://h?a=b"]
+)
+def test_an_address_that_is_none_of_a_server_is_named_with_an_example(tmp_path, url):
+    with (
+        open_resources(RuntimeSettings(state_dir=tmp_path)) as resources,
+        pytest.raises(UsageError, match=r"INFLUXDB_URL is '.*': must be http://HOST:PORT"),
+    ):
+        resources.influx_edge(url=url, **PLACE)
+
+
+def test_a_user_in_an_address_is_refused_and_not_repeated(tmp_path):
+    with open_resources(RuntimeSettings(state_dir=tmp_path)) as resources, pytest.raises(UsageError) as caught:
+        resources.influx_edge(url="http://me:canary@localhost:8086", **PLACE)
+    assert "canary" not in str(caught.value)

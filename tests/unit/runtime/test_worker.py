@@ -14,7 +14,7 @@ from shared.adapters.embedded.bus import InProcessBus
 from shared.contracts.envelope import Envelope, wrap
 from shared.contracts.events import Event, ModelTrainingRequested, ScheduleRunPublished, ScheduleRunRequested
 from shared.contracts.topology import FORECASTER_TRAIN, GATEWAY_SCHEDULE, OPTIMIZER_RUN
-from shared.ports.errors import RejectedMessageError, UnavailableError
+from shared.ports.errors import RejectedMessageError, SupplierError, UnavailableError
 from shared.runtime.logging import current_correlation
 from shared.runtime.worker import Parts, Subscription, Timer, Worker
 
@@ -141,6 +141,23 @@ class TestATimer:
         assert seen[:4] == [{}, {"sync.sweep": "locked"}, {"sync.sweep": "still locked"}, {}]
         told = [line["event"] for line in lines if line.get("step") == "sweep"]
         assert told == ["step failed; it is tried again at its next time", "step works again"]
+
+    def test_that_fails_in_another_way_than_before_says_so(self):
+        outcomes = [UnavailableError("away"), SupplierError("refused"), SupplierError("refused"), UnavailableError("away")]
+        runs: list[int] = []
+
+        def step() -> Sequence[Event]:
+            runs.append(1)
+            if outcomes:
+                raise outcomes.pop(0)
+            return ()
+
+        with capture_logs() as lines:
+            live(
+                Parts(name="gateway_sim", timers=[Timer(name="mirror", every=TICK, step=step)]),
+                story=lambda _: until(lambda: len(runs) >= 5),
+            )
+        assert [line.get("error") for line in lines if line.get("step") == "mirror"][:3] == ["away", "refused", "away"]
 
     def test_of_two_services_with_one_name_fail_apart(self):
         def broken() -> Sequence[Event]:
