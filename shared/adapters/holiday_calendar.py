@@ -1,6 +1,7 @@
 """Public holidays from the `holidays` package."""
 
 import re
+import warnings
 from contextlib import suppress
 from datetime import date
 from functools import lru_cache
@@ -27,7 +28,9 @@ def _year(calendar: str, year: int) -> tuple[date, ...]:
     # checked first, because the library takes any name of its module for a country
     if _CALENDAR.fullmatch(calendar):
         country, _, subdivision = calendar.partition("-")
-        with suppress(NotImplementedError):
+        with suppress(NotImplementedError), warnings.catch_warnings():
+            # of years that it does not know the library tells by a warning: nobody has announced a holiday there
+            warnings.simplefilter("ignore", UserWarning)
             return tuple(holidays.country_holidays(country, subdiv=subdivision or None, years=year, expand=False))
     raise InvalidValueError(
         "holiday_calendar", calendar, "is not known; give an ISO 3166 country, or country and subdivision, such as DE, DE-BW or US-CA"

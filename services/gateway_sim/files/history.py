@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.gateway_sim.files.processes import Recipe, blocks
+from services.gateway_sim.files.processes import Recipe, blocks, blocks_of_processes
 from services.gateway_sim.files.reading_file import reading_file
 from shared.domain.time import TimeGrid, format_instant
 from shared.runtime.progress import Bar
@@ -44,10 +44,15 @@ def write_history(
     `tell` is called once when Ctrl-C or SIGTERM ends the work, with what is kept. None processes: one for each core, where that
     is worth it. Raises `UsageError` for a place that cannot be written or is full.
     """
-    history.recipe(history.text)(0)  # what is wrong with the homes is told before anything is begun
+    homes = history.recipe(history.text)
+    homes(0)  # what is wrong with them is told before anything is begun
     if processes is None:
         processes = min(len(os.sched_getaffinity(0)), history.sites) if history.rows >= _WORTH_PROCESSES else 1
-    work = blocks(history.recipe, history.text, grid=history.grid, sites=history.sites, ending=output.suffix, processes=processes)
+    grid, sites, ending = history.grid, history.sites, output.suffix
+    if processes == 1:
+        work = blocks(homes, grid=grid, sites=sites, ending=ending)
+    else:
+        work = blocks_of_processes(history.recipe, history.text, grid=grid, sites=sites, ending=ending, processes=processes)
     whose = f" of {history.sites:,} sites" if history.sites > 1 else ""
     with (
         reading_file(output, until=history.until, interrupted=tell) as file,

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from threading import Condition, Thread
@@ -40,16 +41,17 @@ _Share = tuple[Recipe, str, tuple[str, int, int], range, str]
 """Of one process: recipe and text, the grid's start, step in microseconds and count, numbers of homes, ending of the file."""
 
 
-def blocks(recipe: Recipe, text: str, *, grid: TimeGrid, sites: int, ending: str, processes: int) -> Generator[tuple[int, bytes]]:
-    """The homes' readings over the grid, in the order of homes, then of time: how many, and as `encoder` makes them.
+def blocks(homes: Homes, *, grid: TimeGrid, sites: int, ending: str) -> Generator[tuple[int, bytes]]:
+    """The homes' readings over the grid, in the order of homes, then of time: how many, and as `encoder` makes them."""
+    encode = encoder(ending)
+    for number in range(sites):
+        yield from _blocks_of(homes(number), grid, encode)
 
-    The bytes are the same whatever the number of processes. With one, this process does the work itself.
-    """
-    if processes == 1:
-        homes, encode = recipe(text), encoder(ending)
-        for number in range(sites):
-            yield from _blocks_of(homes(number), grid, encode)
-        return
+
+def blocks_of_processes(
+    recipe: Recipe, text: str, *, grid: TimeGrid, sites: int, ending: str, processes: int
+) -> Generator[tuple[int, bytes]]:
+    """The same as `blocks`, byte for byte, made by so many processes."""
     span = (format_instant(grid.start), grid.step // timedelta(microseconds=1), grid.count)
     shares = [(recipe, text, span, range(first, sites, processes), ending) for first in range(processes)]
     with _started(shares) as running:
@@ -77,6 +79,7 @@ def _started(shares: Sequence[_Share]) -> Iterator[list[tuple[BaseProcess, Conne
     """A process for each share, with the end of its pipe; none of them lives on."""
     context = multiprocessing.get_context("spawn")
     running: list[tuple[BaseProcess, Connection]] = []
+    resource_tracker.ensure_running()  # it lets Ctrl-C in again when it begins
     # Ctrl-C reaches all processes of a terminal; only this one answers, and the others inherit that they do not
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -1,6 +1,7 @@
 """The configuration file: the customer's shape, and every problem named."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 
 from services.gateway_sim.service import site_of, tariff_of
 from services.gateway_sim.settings import GatewayConfiguration, read_configuration, write_configuration
+from shared.adapters.holiday_calendar import HolidayLibrary
 from shared.domain.tariff import DemandCharge, DynamicPrice, FlatPrice
-from shared.runtime.cli import UsageError
+from shared.runtime.cli import ProblemsError, UsageError
 
 CUSTOMERS = {
     "device_id": "edge-gateway-001", "interval_seconds": 300, "output_file": None, "seed": None,
@@ -94,12 +96,104 @@ def test_an_unwritten_initial_soc_gives_way_to_written_bounds():
     assert home.battery.initial_soc_percent == 60.0
 
 
-@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[]", b"", b'{"solar": 1}'])
-def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, content: bytes):
+WRONG = [
+    ({"battery": {"min_soc": 95, "capacity_kwh": "big"}}, ["battery.capacity_kwh is \"big\"", "min_soc 95 must not be above max_soc 90"]),
+    ({"battery": {"initial_soc": 5, "max_charge_rate_kw": -1}}, ["battery.max_charge_rate_kw is -1", "initial_soc 5 must be between"]),
+    ({"home_load": {"base_load_kw": 9}}, ["home_load: base_load_kw 9 must not be above peak_load_kw 8; lower it, or raise the other"]),
+    ({"home_load": {"base_load_kw": 9, "has_ev": 1}}, ["home_load.has_ev is 1", "base_load_kw 9 must not be above peak_load_kw 8"]),
+    ({"solar": {"latitude": 95}}, ["solar.latitude is 95: must be less than or equal to 90"]),
+    ({"battery": {"capacity_kwh": -13.5}}, ["battery.capacity_kwh is -13.5: must be greater than 0"]),
+    ({"interval_seconds": 0}, ["interval_seconds is 0: must be greater than or equal to 1"]),
+    ({"interval_seconds": 1.5}, ["interval_seconds is 1.5: must be a valid integer"]),
+    ({"sites": 0}, ["sites is 0"]),
+    ({"seed": 10**30}, ["seed is 1000000"]),
+    ({"solar": {"capacity": 5}}, ["solar.capacity: is no known field; did you mean capacity_kw?"]),
+    ({"Solar": {}}, ["Solar: is no known field; did you mean solar?"]),
+    ({"xyz": 1}, ["xyz: is no known field; remove it or correct its name (known are device_id"]),
+    ({"solar": [1]}, ["solar is a list: must be a JSON object"]),
+    ({"battery": {"chemistry": "lead"}}, ["battery.chemistry is \"lead\": must be 'lfp' or 'nmc'"]),
+    ({"device_id": "a b"}, ["device_id is \"a b\""]),
+    ({"device_id": "x" * 500}, ["xxx...: "]),
+    ({"output_file": ""}, ["output_file is \"\": must name a file"]),
+    ({"output_file": "a\0b"}, ["output_file is"]),
+    ({"holiday_calendar": "XX", "interval_seconds": 0}, ["holiday_calendar is \"XX\"", "such as DE, DE-BW", "interval_seconds is 0"]),
+    ({"grid_price": {"currency": "dollars"}, "timezone": 5}, ["grid_price.currency is", "timezone is 5"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("document", "told"), WRONG, ids=lambda value: json.dumps(value)[:40])
+def test_a_wrong_value_is_named_with_its_path_and_remedy(tmp_path: Path, document: object, told: list[str]):
+    with pytest.raises(ProblemsError) as found:
+        read_configuration(a_file(tmp_path, document), check=known_calendar)
+    lines = str(found.value).splitlines()
+    for text in told:
+        assert any(text in line for line in lines[1:]), lines
+    assert len(lines) - 1 == len({text.split(" ")[0] for text in told if "such as" not in text})
+
+
+def known_calendar(configuration: GatewayConfiguration) -> None:
+    if configuration.holiday_calendar:
+        HolidayLibrary().dates(configuration.holiday_calendar, first=date(2024, 1, 1), last=date(2024, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"{", "is not JSON"),
+        (b"", "is not JSON"),
+        (b"\xff\xfe", "is not JSON"),
+        (b'{"device_id": "caf\xe9"}', "is not JSON"),
+        (b"[]", "must be a JSON object"),
+        (b"null", "must be a JSON object"),
+        (b'{"solar": 1}', "solar is 1: must be a JSON object"),
+        (b'{"battery": {"capacity_kwh": NaN}}', "battery.capacity_kwh is NaN: must be a finite number"),
+        (b'{"battery": {"max_charge_rate_kw": Infinity}}', "battery.max_charge_rate_kw is Infinity: must be"),
+        (b'{"battery": {"max_charge_rate_kw": 1e999}}', "battery.max_charge_rate_kw is Infinity: must be"),
+        (b'{"seed": 1, "seed": 2}', "seed: is written more than once; keep one"),
+        (b'{"solar": {"latitude": 1, "latitude": 95}}', "solar.latitude: is written more than once; keep one"),
+        (b'{"solar": {"latitude": 1, "latitude": 95}}', "solar.latitude is 95"),
+        (b'{"seed": ' + b"9" * 5000 + b"}", "is not JSON"),
+        (b"[" * 200_000, "is nested too deeply"),
+        (b'{"a":' * 900 + b"1" + b"}" * 900, "a: is no known field"),
+        (b" " * 1_000_001, "is longer than 1,000,000 bytes"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, content: bytes, told: str):
     path = tmp_path / "home.json"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"home\.json"):
+    with pytest.raises(UsageError, match=r"home\.json") as found:
         read_configuration(path)
+    assert told in str(found.value)
+
+
+NAMES = st.sampled_from(["solar", "battery", "min_soc", "latitude", "seed", "home_load", "device_id", "x"])
+ANYTHING = st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.dictionaries(NAMES, inner) | st.lists(inner))
+
+
+@given(document=ANYTHING)
+def test_whatever_a_file_holds_is_read_or_refused_with_a_remedy(tmp_path_factory: pytest.TempPathFactory, document: object):
+    path = tmp_path_factory.mktemp("any") / "home.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    try:
+        remedy = "" if read_configuration(path) else "none"
+    except UsageError as problem:
+        remedy = str(problem)
+    assert remedy == "" or "correct" in remedy
+
+
+@pytest.mark.parametrize(
+    ("document", "calendar"),
+    [
+        ({}, "US"),
+        ({"timezone": "Europe/Berlin"}, "DE"),
+        ({"timezone": "Europe/Berlin", "holiday_calendar": "DE-BW"}, "DE-BW"),
+        ({"timezone": "Europe/Berlin", "holiday_calendar": "none"}, None),
+        ({"timezone": "UTC"}, None),
+    ],
+)
+def test_the_holidays_are_those_of_the_calendar_or_of_the_zones_country(document: dict[str, str], calendar: str | None):
+    assert GatewayConfiguration.model_validate(document).calendar == calendar
 
 
 def test_the_demand_charge_is_in_the_tariff_only_when_it_is_written():

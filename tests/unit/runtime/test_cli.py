@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 
 from shared.domain.errors import InvalidValueError
 from shared.ports.errors import CorruptError, UnavailableError
-from shared.runtime.cli import Parser, UsageError, positive, readable_file, run
+from shared.runtime.cli import Parser, ProblemsError, UsageError, ended_by_sigterm, positive, readable_file, run
 
 
 def raising(problem: BaseException):
@@ -42,6 +43,26 @@ class TestTheExitStatus:
 
     def test_is_130_after_an_interrupt(self):
         assert run("der", raising(KeyboardInterrupt())) == 130
+
+    def test_is_143_after_sigterm_where_the_work_is_put_in_order_first(self):
+        order = []
+
+        def body() -> None:
+            with ended_by_sigterm():
+                try:
+                    signal.raise_signal(signal.SIGTERM)
+                finally:
+                    order.append("put in order")
+
+        before = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(SystemExit) as end:
+            run("der", body)
+        assert (end.value.code, order) == (143, ["put in order"])
+        assert signal.getsignal(signal.SIGTERM) is before
+
+    def test_is_2_after_a_line_for_each_of_several_problems(self, capsys):
+        assert run("der", raising(ProblemsError("home.json has 2 problems:", ["a is 1:\n wrong", "b is 2: wrong"]))) == 2
+        assert capsys.readouterr().err == "der: home.json has 2 problems:\n  a is 1: wrong\n  b is 2: wrong\n"
 
     def test_does_not_hide_a_bug(self):
         with pytest.raises(ZeroDivisionError):
