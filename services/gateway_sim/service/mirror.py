@@ -80,7 +80,7 @@ class MirrorService:
         try:
             done = self._copy(now)
         except SupplierError as problem:
-            self._span = None  # how much of a failed write arrived is unknown: compare again
+            self._span = None  # it may come back with less than it had: compare again
             self._failure, self._again_at = problem, now + self._wait
             self._wait = min(2 * self._wait, LONGEST_WAIT)
             raise

@@ -200,13 +200,29 @@ def test_a_gap_of_an_outage_is_filled(edge, server):
     assert_frame_equal(all_of(server), all_of(edge))
 
 
-def test_a_lost_write_of_a_crash_is_made_again_by_the_next_process(edge, server):
-    edge.write(some(NOON - timedelta(days=2), NOON))
+@pytest.mark.parametrize("hole", [100, 1500], ids=["behind the oldest", "before the newest"])
+def test_a_write_cut_by_a_crash_is_made_again_by_the_next_process(edge, server, hole):
+    edge.write(some(NOON - 1980 * STEP, NOON))
     mirror_of(edge, server).copy_all(now=NOON)
     whole = all_of(server)
     server.prune(before=EVER.end)
-    server.write(whole[(whole.index < 300) | (whole.index > 320)])
+    # within a batch of one end, and not of the other
+    server.write(whole[(whole.index < hole) | (whole.index > hole + 20)])
     mirror_of(edge, server).copy_all(now=NOON)
+    assert_frame_equal(all_of(server), all_of(edge))
+
+
+def test_a_server_that_comes_back_empty_is_filled_again(edge, server):
+    edge.write(some(NOON - timedelta(days=2), NOON))
+    mirror = mirror_of(edge, server)
+    mirror.copy_all(now=NOON)
+    server.problem = UnavailableError("away")
+    edge.write(some(NOON, NOON + STEP))
+    with pytest.raises(UnavailableError):
+        mirror.copy(now=NOON)
+    server.problem = None
+    server.prune(before=EVER.end)
+    mirror.copy_all(now=NOON + LONGEST_WAIT)
     assert_frame_equal(all_of(server), all_of(edge))
 
 
