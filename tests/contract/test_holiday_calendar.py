@@ -29,6 +29,10 @@ def test_first_and_last_are_included_across_years(calendar):
     assert calendar.dates("DE", first=date(2024, 12, 26), last=date(2025, 1, 1)) == frozenset({date(2024, 12, 26), date(2025, 1, 1)})
 
 
+def test_years_that_nobody_has_announced_yet_are_no_error(calendar):
+    calendar.dates("SG", first=date(1960, 1, 1), last=date(2090, 12, 31))
+
+
 def test_a_span_without_days_has_no_holidays(calendar):
     assert calendar.dates("DE", first=date(2024, 12, 26), last=date(2024, 12, 25)) == frozenset()
 

@@ -86,8 +86,9 @@ class ParquetFile:
         return sink, writer
 
     def _close(self) -> None:
-        if self._writing is not None:
-            sink, writer = self._writing
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            sink, writer = writing
             writer.close()
             self._file.cut(sink.tell())  # the room that was not needed
             sink.close()

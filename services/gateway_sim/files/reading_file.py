@@ -90,6 +90,7 @@ def _opened(file: WorkingFile) -> ReadingFile:
 def _leave(file: WorkingFile, readings: ReadingFile) -> None:
     """Keep what is finished; when that is nothing, leave nothing."""
     try:
-        readings.settle()
+        if file.is_open:
+            readings.settle()
     finally:
         file.close(keep=readings.rows > 0)

@@ -57,6 +57,11 @@ class WorkingFile:
                 raise
 
     @property
+    def is_open(self) -> bool:
+        """Whether it is still to be written: not when all was there and only its place was refused."""
+        return self._handle >= 0
+
+    @property
     def size(self) -> int:
         """Where the next byte goes; 0 while nothing was written."""
         return os.lseek(self._handle, 0, os.SEEK_CUR)
@@ -67,15 +72,17 @@ class WorkingFile:
         os.lseek(self._handle, size, os.SEEK_SET)
 
     def complete(self) -> None:
-        """To the output's place, which it takes even from an older file, once all is on the disk. Raises `OSError`."""
-        os.fsync(self._handle)
+        """To the output's place, which it takes even from an older file. Raises `OSError`."""
+        handle, self._handle = self._handle, -1
+        os.close(handle)  # a file system that writes late tells here that there was no room
         self.path.replace(self.output)
 
     def close(self, *, keep: bool) -> None:
         """Let go of it. Without `keep` nothing is left of it, but what an earlier run left stays as long as nothing was written."""
         if not keep and (self.begun or not self._found):
             self.path.unlink(missing_ok=True)
-        os.close(self._handle)
+        if self.is_open:
+            os.close(self._handle)
 
     def _refused(self, remedy: str) -> UsageError:
         return UsageError(f"--output is {str(self.output)!r}: {remedy}")

@@ -187,6 +187,14 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_done(tmp_p
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@every_ending
+def test_a_place_that_is_taken_meanwhile_leaves_the_complete_file_beside_it(tmp_path: Path, ending: str):
+    output = tmp_path / f"january{ending}"
+    with pytest.raises(UsageError, match="10 readings, until row 10, are whole"):
+        write(output, [some_arrays(10)], then=output.mkdir)
+    assert len(stamps(tmp_path / f"january.partial{ending}")) == 10
+
+
 def test_two_runs_into_one_file_are_kept_apart(tmp_path: Path):
     output = tmp_path / "january.jsonl"
 
