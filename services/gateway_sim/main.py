@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,7 +13,6 @@ from services.gateway_sim.influx import InfluxCopy, add_influx_arguments, influx
 from services.gateway_sim.settings import MOST_SITES, GatewayConfiguration, read_configuration, write_configuration
 from services.gateway_sim.settings.influx import InfluxSettings
 from shared.domain.time import EPOCH, Interval, format_instant, parse_instant
-from shared.ports.errors import UnavailableError
 from shared.runtime.cli import UsageError, ended_by_sigterm, positive
 from shared.runtime.command import Command, script
 from shared.runtime.resources import Resources, open_resources
@@ -152,6 +149,7 @@ def _days(resources: Resources, config: GatewayConfiguration, days: float, influ
 
 
 def _continuous(resources: Resources, config: GatewayConfiguration, influx: InfluxSettings | None, *, aligned: bool) -> int:
+    from services.gateway_sim.files.printed import until_nobody_reads
     from shared.runtime.life import run_until_signalled
 
     now = resources.clock.now().replace(microsecond=0)
@@ -162,7 +160,7 @@ def _continuous(resources: Resources, config: GatewayConfiguration, influx: Infl
     backfill(resources, service, Interval(start=min(newest, now), end=now), origin=origin)
     if copy is not None:
         copy.say_that_it_begins()
-    emit, mirror = _until_nobody_reads(_printer(config)), copy.mirror if copy is not None else None
+    emit, mirror = until_nobody_reads(_printer(config)), copy.mirror if copy is not None else None
     return run_until_signalled(resources, [parts(resources, service, origin=origin, emit=emit, mirror=mirror)])
 
 
@@ -248,37 +246,9 @@ def _moment(text: str, option: str) -> datetime:
 
 
 def _printer(config: GatewayConfiguration) -> "Callable[[pd.DataFrame], None]":
-    """Writes readings as JSON lines to standard output, each line whole, and to the configured file when there is one."""
-    from services.gateway_sim.files.lines import json_lines
-    from services.gateway_sim.files.printed import appended_file, write_lines
-    from services.gateway_sim.files.shown import arrays_of
+    from services.gateway_sim.files.printed import printer
 
-    copy = appended_file(Path(config.output_file)) if config.output_file else None
-
-    def show(readings: "pd.DataFrame") -> None:
-        lines = json_lines(arrays_of(readings))
-        if copy is not None:
-            copy(lines)
-        try:
-            write_lines(getattr(sys.stdout.buffer, "raw", sys.stdout.buffer), lines)
-        except BrokenPipeError:
-            raise
-        except OSError as problem:
-            raise UnavailableError(f"standard output cannot be written ({problem.strerror}); free space or send it elsewhere") from None
-
-    return show
-
-
-def _until_nobody_reads(show: "Callable[[pd.DataFrame], None]") -> "Callable[[pd.DataFrame], None]":
-    def shown(readings: "pd.DataFrame") -> None:
-        try:
-            show(readings)
-        except BrokenPipeError:
-            # nobody reads any more: end as if told to
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            signal.raise_signal(signal.SIGTERM)
-
-    return shown
+    return printer(copy=Path(config.output_file) if config.output_file else None)
 
 
 def _add_customer_arguments(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
@@ -289,9 +259,14 @@ def _add_customer_arguments(parser: argparse.ArgumentParser) -> argparse._Mutual
     modes.add_argument("--historical", action="store_true", help="readings from --start until just before --end, into --output")
     modes.add_argument("--generate-config", action="store_true", help="write the default configuration to the file named by --config")
     parser.add_argument("--interval", type=_whole_seconds, metavar="S", help="seconds between readings (default: the configuration's, 300)")
-    parser.add_argument("--start", metavar="D", help="2024-01-01 (UTC) or 2024-01-01T00:00:00+01:00")
+    parser.add_argument("--start", metavar="D", help="of --historical: 2024-01-01 (UTC) or 2024-01-01T00:00:00+01:00")
     parser.add_argument("--end", metavar="D", help="as --start; not included")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="its ending picks the form: .jsonl, .csv or .parquet")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="of --historical: its ending picks the form: .jsonl, .csv or .parquet; until it is complete it is name.partial.ending",
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="a configuration in JSON; every field is optional")
     add_influx_arguments(parser)
     return modes
@@ -299,7 +274,7 @@ def _add_customer_arguments(parser: argparse.ArgumentParser) -> argparse._Mutual
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     modes = _add_customer_arguments(parser)
-    parser.add_argument("--sites", type=_count_of_sites, metavar="N", help="with --historical: so many homes, each another (default: 1)")
+    parser.add_argument("--sites", type=_count_of_sites, metavar="N", help="of --historical: so many homes in one file, each another")
     modes.add_argument("--days", type=days_of_history, metavar="N", help="store the last N days, where the edge store lacks them")
 
 
@@ -332,6 +307,14 @@ _EXAMPLES = """\
   {program} --generate-config --config home.json     a configuration to edit ...
   {program} --once --config home.json                ... and to use"""
 
+_MORE_EXAMPLES = """
+  {program} --days 60                                sixty days of history into the edge store
+  {program} --historical --start 2024-01-01 --end 2025-01-01 --output year.csv
+  {program} --historical --start 2024-01-01 --end 2024-01-31 --sites 1000 --output fleet.parquet
+                                                     a thousand different homes, simulated on all cores
+
+A history that is stopped or runs out of room keeps its finished readings, readable, in january.partial.parquet and the like."""
+
 SIMULATOR = Command(
     name="run_simulator",
     summary="Simulate a gateway: solar, battery, home, car and grid price.",
@@ -343,7 +326,7 @@ SIMULATOR = Command(
 SIMULATE = Command(
     name="simulate",
     summary="Simulate a gateway: solar, battery, home, car and grid price.",
-    examples=_EXAMPLES + "\n  {program} --days 60                       sixty days of history into the edge store",
+    examples=_EXAMPLES + _MORE_EXAMPLES,
     add_arguments=_add_arguments,
     execute=_execute,
     uses=used_variables,

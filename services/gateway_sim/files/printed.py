@@ -2,13 +2,20 @@
 
 import os
 import select
+import signal
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from services.gateway_sim.files.lines import json_lines
+from services.gateway_sim.files.shown import arrays_of
 from shared.ports.errors import UnavailableError
 from shared.runtime.cli import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Raw(Protocol):
@@ -17,6 +24,44 @@ class Raw(Protocol):
     def fileno(self) -> int: ...
 
     def write(self, data: memoryview, /) -> int | None: ...
+
+
+Show = Callable[["pd.DataFrame"], None]
+"""Shows readings in the form of stores."""
+
+
+def printer(*, copy: Path | None) -> Show:
+    """Writes readings as JSON lines to standard output, and to a file as well when one is named.
+
+    What it gives raises `UnavailableError` where there is no room, and `BrokenPipeError` where nobody reads any more.
+    """
+    append = appended_file(copy) if copy is not None else None
+
+    def show(readings: "pd.DataFrame") -> None:
+        lines = json_lines(arrays_of(readings))
+        if append is not None:
+            append(lines)
+        try:
+            write_lines(getattr(sys.stdout.buffer, "raw", sys.stdout.buffer), lines)
+        except BrokenPipeError:
+            raise
+        except OSError as problem:
+            raise UnavailableError(f"standard output cannot be written ({problem.strerror}); free space or send it elsewhere") from None
+
+    return show
+
+
+def until_nobody_reads(show: Show) -> Show:
+    """Shows, and ends this process as SIGTERM does when the reader of standard output has gone."""
+
+    def shown(readings: "pd.DataFrame") -> None:
+        try:
+            show(readings)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            signal.raise_signal(signal.SIGTERM)
+
+    return shown
 
 
 def write_lines(file: Raw, lines: bytes) -> None:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 
 from services.gateway_sim import main
 from services.gateway_sim.main import SIMULATE, cli, default_home
+from services.gateway_sim.settings import GatewayConfiguration
 from shared.contracts.readings import ReadingDocument
 from shared.domain.reading import READING_COLUMNS, VALUE_COLUMNS
 from shared.domain.time import Interval
@@ -86,6 +87,66 @@ def test_history_is_written_in_the_form_of_its_ending(tmp_path: Path, ending: st
     assert len(stamps) == 192
     assert (stamps[0], stamps[-1]) == ("2024-03-01T00:00:00+00:00", "2024-03-02T23:45:00+00:00")
     assert list(tmp_path.iterdir()) == [output]
+
+
+def test_a_fleet_is_simulated_into_one_file_in_the_order_of_its_sites(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    options = ["--historical", "--start", "2024-03-01", "--end", "2024-03-02", "--interval", "3600"]
+    by_option, by_field = tmp_path / "option.csv", tmp_path / "field.csv"
+    assert script(SIMULATE, [*options, "--output", str(by_option), "--sites", "3"]) == 0
+    assert "wrote 72 readings" in capsys.readouterr().err
+    (tmp_path / "fleet.json").write_text('{"sites": 3}', encoding="utf-8")
+    assert cli([*options, "--output", str(by_field), "--config", str(tmp_path / "fleet.json")]) == 0
+    assert by_option.read_bytes() == by_field.read_bytes()
+    sites = pd.read_csv(by_option)["site_id"]
+    assert list(sites) == sorted(sites)
+    assert sites.nunique() == 3
+
+
+@pytest.mark.parametrize("sites", ["0", "-1", "x", "1.5", "100001"])
+def test_an_impossible_number_of_sites_is_refused(sites: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as end:
+        script(SIMULATE, ["--historical", "--sites", sites])
+    assert end.value.code == 2
+    assert "--sites" in capsys.readouterr().err
+
+
+def test_sites_belong_to_a_history(capsys: pytest.CaptureFixture[str]):
+    assert script(SIMULATE, ["--once", "--sites", "2"]) == 2
+    assert "--sites belongs to --historical" in capsys.readouterr().err
+
+
+def test_every_problem_of_a_configuration_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "home.json"
+    path.write_text('{"interval_seconds": 0, "solar": {"latitude": 95}, "holiday_calendar": "XX"}', encoding="utf-8")
+    assert cli(["--once", "--config", str(path)]) == 2
+    head, *problems = capsys.readouterr().err.splitlines()
+    assert "home.json has 3 problems" in head
+    assert [line.split()[0] for line in problems] == ["interval_seconds", "solar.latitude", "holiday_calendar"]
+
+
+def test_a_home_knows_the_holidays_of_its_calendar(state_dir: Path):
+    christmas = Interval(start=datetime(2024, 12, 1, tzinfo=UTC), end=datetime(2024, 12, 31, tzinfo=UTC))
+    with Resources(RuntimeSettings(state_dir=state_dir)) as resources:
+        for document, known in (({"timezone": "Europe/Berlin"}, True), ({"holiday_calendar": "none"}, False), ({"timezone": "UTC"}, False)):
+            home = main.home_of(resources, GatewayConfiguration.model_validate(document), christmas)
+            assert (date(2024, 12, 26) in home.holidays) == known, document
+
+
+def test_standard_output_without_room_is_told(state_dir: Path):
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, str(SCRIPT), "--once"]
+        environment = {**os.environ, "DER_STATE_DIR": str(state_dir)}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "standard output cannot be written (No space left on device)" in line
+
+
+def test_an_output_file_gets_a_whole_line_each_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    output = tmp_path / "readings.jsonl"
+    (tmp_path / "home.json").write_text(json.dumps({"output_file": str(output)}), encoding="utf-8")
+    assert cli(["--once", "--config", str(tmp_path / "home.json")]) == 0
+    assert output.read_text(encoding="utf-8") == capsys.readouterr().out
 
 
 def test_history_is_the_same_file_every_time_and_another_with_another_seed(tmp_path: Path):
