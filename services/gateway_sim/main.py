@@ -28,16 +28,18 @@ if TYPE_CHECKING:
 HOME_SITE_ID = "home"
 YEARS = range(1950, 2101)
 MOST_DAYS = 3660.0
-HOLIDAYS_AROUND = timedelta(days=MOST_DAYS)
-"""What a living gateway knows: as far back as it can be told to begin, and as long as it may live."""
+LIFETIME = timedelta(days=MOST_DAYS)
+"""Of a living gateway: as far back as it can be told to begin, and as long as it may live."""
+MOMENT = timedelta(days=1)
+"""Of a single measurement."""
 
 
-def build(resources: Resources, config: GatewayConfiguration) -> "GatewayService":
-    """A simulated gateway on these resources. Nothing is written yet."""
+def build(resources: Resources, config: GatewayConfiguration, *, around: timedelta = LIFETIME) -> "GatewayService":
+    """A simulated gateway on these resources, which knows the holidays and the weather `around` now. Nothing is written yet."""
     from services.gateway_sim.service import GatewayService
 
     step, now = timedelta(seconds=config.interval_seconds), resources.clock.now()
-    home = home_of(resources, config, Interval(start=now - HOLIDAYS_AROUND, end=now + HOLIDAYS_AROUND))
+    home = home_of(resources, config, Interval(start=now - around, end=now + around))
     return GatewayService(home=home, step=step, edge=resources.edge, announcements=resources.announcements)
 
 
@@ -128,7 +130,7 @@ def _execute(options: argparse.Namespace, resources: Resources) -> int:
 
 def _once(resources: Resources, config: GatewayConfiguration, influx: InfluxSettings | None) -> int:
     now = resources.clock.now().replace(microsecond=0)
-    service = build(resources, config)
+    service = build(resources, config, around=MOMENT)
     copy = _prepared(resources, service, influx)
     done = service.measure(now=now)
     _printer(config)(done.readings)
