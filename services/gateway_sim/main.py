@@ -32,6 +32,8 @@ LIFETIME = timedelta(days=MOST_DAYS)
 """Of a living gateway: as far back as it can be told to begin, and as long as it may live."""
 MOMENT = timedelta(days=1)
 """Of a single measurement."""
+HABITS_REACH = timedelta(days=60)
+"""How far before and after itself a day depends on holidays."""
 
 
 def build(resources: Resources, config: GatewayConfiguration, *, around: timedelta = LIFETIME) -> "GatewayService":
@@ -61,13 +63,13 @@ def parts(
 
 
 def home_of(resources: Resources, config: GatewayConfiguration, interval: Interval) -> "Home":
-    """The configured home with the public holidays of an interval's years, and with its weather file."""
+    """The configured home with the public holidays in and around an interval, and with its weather file."""
     home = config.to_home()
     if config.weather_file is not None:
         home = replace(home, weather=_weather(resources, home, Path(config.weather_file), interval))
     if (calendar := config.calendar) is None:
         return home
-    first, last = date(max(1, interval.start.year - 1), 1, 1), date(min(9999, interval.end.year + 1), 12, 31)
+    first, last = (interval.start - HABITS_REACH).date(), (interval.end + HABITS_REACH).date()
     return replace(home, holidays=resources.holidays.dates(calendar, first=first, last=last))
 
 
