@@ -102,7 +102,7 @@ def file_lines(home: Home, rounds: int) -> list[Line]:
             def write() -> None:
                 with reading_file(folder / f"ours{ending}", until=str, interrupted=str) as file:
                     for arrays in year:
-                        file.write(encoder(ending)(arrays))
+                        file.write(encoder(ending)(arrays), len(arrays))
 
             return write
 

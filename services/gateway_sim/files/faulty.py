@@ -74,7 +74,7 @@ def _write_home(
         state = done.state
         damaged = injector.damage(before(done.arrays), last=place == len(grids) - 1)
         if len(damaged.arrays):
-            file.write(encode(damaged.arrays))
+            file.write(encode(damaged.arrays), len(damaged.arrays))
         if len(damaged.labels):
             note(damaged.labels)
         rows += len(damaged.arrays)

@@ -60,5 +60,5 @@ def write_history(
         closing(work),
     ):
         for rows, block in work:
-            file.write(block)
+            file.write(block, rows)
             advance(rows)

@@ -83,8 +83,10 @@ def _texts(arrays: ReadingArrays, name: str, rows: slice, form: Form) -> list[by
     """A column, one text for each row."""
     if name == _PERIOD:
         periods = [form.quote + period.encode() + form.quote for period in TIME_OF_USE_PERIODS]
-        return [*np.array([*periods, form.missing], dtype=object)[arrays.period[rows]]]  # -1, none, is the last
+        texts: list[bytes] = np.array([*periods, form.missing], dtype=object)[arrays.period[rows]].tolist()  # -1, none, is the last
+        return texts
     column = np.ascontiguousarray(arrays.timestamp[rows] if name == _TIME else arrays.values[name][rows])
     joined = orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC)[1:-1]
-    replaced = joined.replace(b'"', form.quote) if name == _TIME else joined.replace(b"null", form.missing)
-    return replaced.split(b",")
+    if form.missing != b"null":  # as JSON has it
+        joined = joined.replace(b'"', form.quote) if name == _TIME else joined.replace(b"null", form.missing)
+    return joined.split(b",")

@@ -44,7 +44,7 @@ class ParquetFile:
     def rows(self) -> int:
         return sum(metadata.num_rows for metadata in self._metadata)
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: bytes, _count: int) -> None:
         """Add readings. Raises `OSError` when there is no room."""
         self._waiting.append(_table(unpacked(block)))
         if sum(table.num_rows for table in self._waiting) >= GROUP_ROWS:

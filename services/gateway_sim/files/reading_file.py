@@ -25,8 +25,8 @@ class ReadingFile(Protocol):
         """How many readings stand in the file and stay there whatever comes."""
         ...
 
-    def write(self, block: bytes) -> None:
-        """Raises `OSError` when there is no room."""
+    def write(self, block: bytes, count: int, /) -> None:
+        """Add so many readings. Raises `OSError` when there is no room."""
         ...
 
     def finish(self) -> None: ...

@@ -17,15 +17,15 @@ class TextFile:
     def rows(self) -> int:
         return self._whole[1]
 
-    def write(self, block: bytes) -> None:
-        """Add lines. Raises `OSError` when there is no room for all of them."""
+    def write(self, block: bytes, count: int) -> None:
+        """Add so many lines. Raises `OSError` when there is no room for all of them."""
         end, rows = self._whole
         if end == 0 and self._header:
             self._file.append(self._header)
             self._whole = end, rows = len(self._header), 0
         self._under_way = block
         self._file.append(block)
-        self._whole = end + len(block), rows + block.count(b"\n")
+        self._whole = end + len(block), rows + count
 
     def finish(self) -> None:
         """All is there."""

@@ -29,7 +29,7 @@ def write(output: Path, pieces: list[ReadingArrays], *, then: Callable[[], objec
     """Every piece, and then something that may fail."""
     with reading_file(output, until=until, interrupted=(told if told is not None else []).append) as file:
         for piece in pieces:
-            file.write(encoder(output.suffix)(piece))
+            file.write(encoder(output.suffix)(piece), len(piece))
         then()
 
 
