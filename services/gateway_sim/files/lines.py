@@ -1,6 +1,6 @@
 """Readings as lines of text: the gateway's JSON, or CSV.
 
-Each column becomes texts in one go, and a thousand lines are filled into one template: about as fast as the serialiser itself
+Each column becomes texts in one go, and hundreds of lines are filled into one template: about as fast as the serialiser itself
 is with objects that are there already, and to the byte what it would write.
 """
 
@@ -15,7 +15,7 @@ from services.gateway_sim.files.shown import shown
 from services.gateway_sim.plant.columns import ReadingArrays
 from shared.domain.reading import FIELDS, READING_COLUMNS, TIME_OF_USE_PERIODS, VALUE_COLUMNS, Quality, nested_from_flat
 
-_AT_ONCE = 1000
+_AT_ONCE = 500
 """Lines filled into one template: more of them no longer fit the processor's cache."""
 _PERIOD, _TIME = "time_of_use_period", "timestamp"
 
