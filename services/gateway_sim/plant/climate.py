@@ -12,11 +12,15 @@ _WARMEST_HOUR = 15.0
 _CLEAR_DAY_CELSIUS = 7.0
 """Half of what a clear day with the sun overhead spans; with the usual clouds the German mean is 4.4 in summer and 1.3 in winter."""
 
-_LATITUDES = (0.0, 12.0, 28.0, 36.0, 48.0, 60.0, 90.0)
-_CLOUDINESS = (0.10, -0.05, -0.66, -0.42, 0.13, 0.25, 0.10)
+_LATITUDES = (0.0, 12.0, 28.0, 36.0, 45.0, 48.0, 60.0, 90.0)
+_CLOUDINESS = (0.10, -0.05, -0.76, -0.46, 0.06, 0.10, 0.25, 0.10)
 """Yearly bias of the cloud field, in its standard deviations: wet tropics, dry subtropics, cloudy westerlies."""
-_WINTER_CLOUDINESS = (0.0, -0.45, -0.05, 0.15, 0.42, 0.35, 0.10)
-"""How much cloudier the depth of winter is than the year; monsoons bring their clouds in summer."""
+_WINTER_CLOUDINESS = (0.0, -0.45, 0.28, 0.70, 0.46, 0.40, 0.35, 0.10)
+"""How much cloudier the depth of winter is than the year; monsoons bring their clouds in summer.
+
+Most where the subtropical high lies in summer and the westerlies in winter, as about the Mediterranean and in California: arrays
+near Los Angeles show 0.9 to 1.0 of a clear sky's energy from July to September, and 0.55 to 0.65 from December to February.
+"""
 
 
 def season(latitude: float, instants_us: Integers) -> Floats:

@@ -18,12 +18,16 @@ from services.gateway_sim.plant.tariff_periods import working_days
 from services.gateway_sim.plant.weather import fronts_at
 from shared.domain.time import local_clock, zone
 
-DEMAND_LEFT = 0.4
-"""How much of demand the price shows beyond its time-of-use periods."""
-AMPLITUDE = 2.3
-"""Change of the factor with a unit of strain, per unit of volatility."""
+DEMAND_LEFT = 0.1
+"""How much of demand the price shows beyond its time-of-use periods, which span more of a day than the day-ahead prices of Germany."""
+AMPLITUDE = 1.15
+"""Change of the factor with a unit of strain, per unit of volatility.
+
+At volatility 0.15 the price differs from its time of use as Germany's did in the livelier years from 2020 on: spikes and negative
+hours are some 0.6 % each. At 1 a sixth of the hours is negative, as in Australia.
+"""
 CURVE = 0.30
-SURPLUS_FROM, SURPLUS_FALL = 1.2, 1.3
+SURPLUS_FROM, SURPLUS_FALL = 1.2, 2.2
 """The strain below which surplus has to be paid for, and how fast that grows."""
 HIGHEST_FACTOR, LOWEST_FACTOR = 50.0, -5.0
 """Of the supplier's price: markets have caps (Australia's is 200 times its mean, its floor minus 10 times)."""
@@ -57,9 +61,7 @@ def market_at(home: Home, hours_us: Integers) -> Market:
         return Market(scarcity=scarcity[len(early) :], factor=np.ones(len(hours_us)))
     # the supplier's periods carry most of the usual day and week already
     strain = (DEMAND_LEFT * demand - supply)[len(early) :] + _mood(home, hours_us)
-    # the amplitude levels off, so that a wild market has more negative hours and not only negative hours
-    amplitude = AMPLITUDE * volatility / (1.0 + volatility)
-    factor = 1.0 + amplitude * _answer(strain) + volatility * _spikes(home, wide_us, scarcity)
+    factor = 1.0 + volatility * (AMPLITUDE * _answer(strain) + _spikes(home, wide_us, scarcity))
     return Market(scarcity=scarcity[len(early) :], factor=np.clip(factor, LOWEST_FACTOR, HIGHEST_FACTOR))
 
 
@@ -90,11 +92,14 @@ def _demand(home: Home, middles_us: Integers) -> Floats:
 
 
 def _mood(home: Home, hours_us: Integers) -> Floats:
-    """What fuel, outages and traders add: weeks, days and hours that return to their mean."""
+    """What fuel, outages and traders add: weeks, days and hours that return to their mean.
+
+    Hours add little: those of a day-ahead price resemble their neighbours (0.9 and more, without the steps of a time of use).
+    """
     weeks = Stream.of(home.seed, home.place, "market weeks").persistent(hours_us, spacing_us=DAY_US, memory_us=14 * DAY_US)
     days = Stream.of(home.seed, home.place, "market days").persistent(hours_us, spacing_us=DAY_US // 2, memory_us=2 * DAY_US)
     hours = Stream.of(home.seed, home.place, "market hours").persistent(hours_us, spacing_us=HOUR_US, memory_us=3 * HOUR_US)
-    mood: Floats = 0.30 * weeks + 0.50 * days + 0.18 * hours
+    mood: Floats = 0.50 * weeks + 0.50 * days + 0.06 * hours
     return mood
 
 

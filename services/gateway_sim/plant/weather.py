@@ -17,7 +17,7 @@ from services.gateway_sim.plant.observed import Observation
 
 KNOT_US = HOUR_US // 2
 """All but puffs changes more slowly than this."""
-FRONTS_MEMORY_US = 30 * HOUR_US
+FRONTS_MEMORY_US = 33 * HOUR_US
 AIR_MEMORY_US = 84 * HOUR_US
 """German daily means remember 0.83, 0.58 and 0.41 after one, two and three days."""
 _SHARPNESS = 5.0
@@ -106,8 +106,8 @@ def _simulated_index(home: Home, instants_us: Integers, knots: Knots, regime: _R
     # fair-weather clouds let half of the light through, a front's a fifth, the deepest a twentieth
     covered = np.clip(np.exp(-0.85 - 0.40 * np.maximum(regime.field, 0.0) - 0.30 * depth), 0.05, 0.75)
     broken = 4.0 * regime.cover * (1.0 - regime.cover)
-    # haze takes a few percent; clouds beside the sun add some
-    bare = (0.97 + 0.02 * np.clip(depth, -2.0, 1.5)) * (1.0 + 0.08 * broken)
+    # haze takes up to a tenth, and less in clean air; clouds beside the sun add some
+    bare = (0.965 + 0.03 * np.clip(depth, -2.0, 1.5)) * (1.0 + 0.10 * broken)
     puffs = Stream.of(home.seed, home.site_id, "cloud puffs").persistent(instants_us, spacing_us=HOUR_US // 12, memory_us=HOUR_US // 6)
     puffs *= -_SHARPNESS * _PUFFS
     puffs -= knots.between(_SHARPNESS * regime.field)

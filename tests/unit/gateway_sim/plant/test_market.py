@@ -29,18 +29,18 @@ def lag(values: Floats, hours: int) -> float:
 
 def daily_spread(values: Floats) -> float:
     days = values.reshape(-1, 24)
-    return float(np.median(days.max(axis=1) - days.min(axis=1)) / values.mean())
+    return float((days.max(axis=1) - days.min(axis=1)).mean() / values.mean())
 
 
 @each_home
 def test_a_lively_market_lies_within_what_european_day_ahead_prices_and_retail_tariffs_of_2012_to_2025_show(home: Home):
     price = price_at(home, YEARS_US).price_per_kwh
-    assert 0.003 < (price < 0.0).mean() < 0.035
-    assert 0.005 < (price > 3.0 * np.median(price)).mean() < 0.066
-    assert 0.56 < daily_spread(price) < 1.9
-    assert 0.76 < lag(price, 1) < 0.98
-    assert 0.51 < lag(price, 24) < 0.83
-    assert 0.42 < lag(price, 168) < 0.83
+    assert 0.003 < (price < 0.0).mean() < 0.02
+    assert 0.003 < (price > 3.0 * np.median(price)).mean() < 0.02
+    assert 1.0 < daily_spread(price) < 1.55
+    assert 0.76 < lag(price, 1) < 0.98  # the steps of its periods alone give 0.76
+    assert 0.6 < lag(price, 24) < 0.83
+    assert 0.42 < lag(price, 168) < 0.88
     weekend = local_clock(YEARS_US.astype("datetime64[us]"), zone(home.timezone)).weekday >= 5
     assert 0.6 < price[weekend].mean() / price[~weekend].mean() < 0.8
 
@@ -61,7 +61,7 @@ def test_more_volatility_means_more_negative_hours_wider_days_and_no_factor_beyo
         assert LOWEST_FACTOR <= factor.min() <= factor.max() <= HIGHEST_FACTOR
     assert shares[0] == 0.0
     assert shares == sorted(shares)
-    assert 0.08 < shares[-1] < 0.25
+    assert 0.1 < shares[-1] < 0.2
     assert spreads == sorted(spreads)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.gateway_sim.plant.equipment import Home, SolarArray
 from services.gateway_sim.plant.noise import Floats
-from services.gateway_sim.plant.solar import Solar, alternating_kw, most_kw, solar_at, solar_over
+from services.gateway_sim.plant.solar import WAKING_SHARE, Solar, alternating_kw, most_kw, solar_at, solar_over
 from services.gateway_sim.plant.steps import Steps
 from services.gateway_sim.plant.sun import sun_at
 from services.gateway_sim.plant.weather import Weather, weather_at
@@ -77,6 +77,7 @@ def test_a_part_of_a_range_equals_its_cut_out_with_dust_and_snow(home: Home, day
 
 
 @given(home=homes(), minutes=st.sampled_from([5, 15, 60]), day=st.integers(0, 365))
+@example(home=Home(latitude=0.0, longitude=0.0, solar=SolarArray(spec=SolarSpec(capacity_kw=5e-324))), minutes=5, day=0)
 @settings(max_examples=25)
 def test_means_over_steps_stay_below_the_inverter_and_agree_with_their_efficiency(home: Home, minutes: int, day: int):
     grid = TimeGrid(start=datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day), step=timedelta(minutes=minutes), count=1440 // minutes)
@@ -94,8 +95,8 @@ def test_the_inverter_is_that_of_pvwatts_in_pvlib_once_it_is_awake(direct: float
     ours = alternating_kw(SolarArray(spec=SolarSpec(capacity_kw=10.0), inverter_kw=inverter), np.array([direct]))
     taken = min(direct, 1.1 * inverter / 0.96)
     theirs = pvlib.inverter.pvwatts(np.array([taken]), inverter / 0.96)
-    assume(abs(theirs[0] - 0.01 * inverter) > 1e-9)
-    theirs[theirs < 0.01 * inverter] = 0.0
+    assume(abs(theirs[0] - WAKING_SHARE * inverter) > 1e-9)
+    theirs[theirs < WAKING_SHARE * inverter] = 0.0
     np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
 
 

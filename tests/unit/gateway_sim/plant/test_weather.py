@@ -130,6 +130,15 @@ def test_winter_is_cloudier_and_summer_is_in_january_in_the_south():
     assert index["summer"] > index["winter"] + 0.1
 
 
+def test_the_summers_of_the_mediterranean_and_of_california_are_clear_and_their_winters_are_not():
+    january, august = on_day(0, minutes=30, days=30), on_day(213, minutes=30, days=30)
+    for latitude in (34.1, 40.4):
+        winter, summer = (np.mean([daily_clearness(Home(latitude=latitude, longitude=0.0, seed=seed), days) for seed in range(6)])
+                          for days in (january, august))  # fmt: skip
+        assert winter < 0.75
+        assert summer > winter + 0.12
+
+
 def test_clouds_flatten_the_day_and_clear_summers_are_warm():
     moments = on_day(130, minutes=30, days=100)
     frame = []
