@@ -48,7 +48,11 @@ class Tiered(Generic[*_Arguments, _Result]):
         """As machine code: some seconds at the first call after a change of the source, then from numba's cache."""
         if self._machine is None:
             self._machine = _compiled(self._kernel, self._helpers)
-        return cast("_Result", self._machine(*arguments))
+        try:
+            return cast("_Result", self._machine(*arguments))
+        except OSError:  # of the cache, on a full disk, before the kernel ran: that has no files
+            self._machine = _compiled(self._kernel, self._helpers, cache=False)
+            return cast("_Result", self._machine(*arguments))
 
 
 def tiered(kernel: Callable[[*_Arguments], _Result], *, helpers: tuple[Callable[..., object], ...] = ()) -> Tiered[*_Arguments, _Result]:
@@ -56,7 +60,7 @@ def tiered(kernel: Callable[[*_Arguments], _Result], *, helpers: tuple[Callable[
     return Tiered(kernel, helpers)
 
 
-def _compiled(kernel: Callable[..., Any], helpers: tuple[Callable[..., object], ...]) -> Callable[..., Any]:
+def _compiled(kernel: Callable[..., Any], helpers: tuple[Callable[..., object], ...], *, cache: bool = True) -> Callable[..., Any]:
     """The kernel jitted in a copy of its module's names, in which the helpers are jitted too; the module itself stays plain."""
     import numba
 
@@ -64,8 +68,8 @@ def _compiled(kernel: Callable[..., Any], helpers: tuple[Callable[..., object], 
     for helper in helpers:
         names[helper.__name__] = numba.njit(error_model="numpy")(_copy(helper, names))
     try:
-        machine = numba.njit(cache=True, error_model="numpy")(_copy(kernel, names))
-    except RuntimeError as reason:
+        machine = numba.njit(cache=cache, error_model="numpy")(_copy(kernel, names))
+    except RuntimeError as reason:  # no folder for a cache is writable
         if "no locator available" not in str(reason):
             raise
         machine = numba.njit(error_model="numpy")(_copy(kernel, names))

@@ -1,8 +1,10 @@
 """A kernel gives the same bits in plain Python and compiled, and compiles only when many steps were lived through."""
 
+import os
 import subprocess
 import sys
 from math import exp, sqrt
+from pathlib import Path
 
 import numpy as np
 from hypothesis import given, settings
@@ -68,3 +70,22 @@ assert "numba" in sys.modules
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_disk_too_full_for_the_compilers_cache_costs_only_time(tmp_path: Path):
+    program = """
+import resource, signal
+import numpy as np
+from tests.unit.gateway_sim.plant.test_tiered import SMOOTH
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))  # no file may grow beyond ten bytes
+plain, machine = np.zeros(5), np.zeros(5)
+assert SMOOTH.plain(np.ones(5), np.zeros(1), plain) == SMOOTH.compiled(np.ones(5), np.zeros(1), machine)
+assert plain.tobytes() == machine.tobytes() != bytes(40)
+"""
+    done = subprocess.run(
+        [sys.executable, "-B", "-W", "error", "-c", program],
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not [file for file in tmp_path.rglob("*") if file.is_file() and file.stat().st_size > 0]
