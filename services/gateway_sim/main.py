@@ -36,12 +36,17 @@ HABITS_REACH = timedelta(days=60)
 """How far before and after itself a day depends on holidays."""
 
 
-def build(resources: Resources, config: GatewayConfiguration, *, around: timedelta = LIFETIME) -> "GatewayService":
-    """A simulated gateway on these resources, which knows the holidays and the weather `around` now. Nothing is written yet."""
+def build(
+    resources: Resources, config: GatewayConfiguration, *, around: timedelta = LIFETIME, lived: Interval | None = None
+) -> "GatewayService":
+    """A simulated gateway on these resources, which knows the holidays `around` now. Nothing is written yet.
+
+    A weather file has to say something of what is `lived` through: the day around now, unless it is given.
+    """
     from services.gateway_sim.service import GatewayService
 
     step, now = timedelta(seconds=config.interval_seconds), resources.clock.now()
-    home = home_of(resources, config, Interval(start=now - around, end=now + around))
+    home = home_of(resources, config, Interval(start=now - around, end=now + around), lived=lived or _day_around(now))
     return GatewayService(home=home, step=step, edge=resources.edge, announcements=resources.announcements)
 
 
@@ -62,11 +67,14 @@ def parts(
     return handlers.parts(service=service, clock=resources.clock, schedules=resources.schedules, origin=origin, emit=emit, mirror=mirror)
 
 
-def home_of(resources: Resources, config: GatewayConfiguration, interval: Interval) -> "Home":
-    """The configured home with the public holidays in and around an interval, and with its weather file."""
+def home_of(resources: Resources, config: GatewayConfiguration, interval: Interval, *, lived: Interval | None = None) -> "Home":
+    """The configured home with the public holidays in and around an interval, and with its weather file.
+
+    Raises `UsageError` when the file says nothing of what is `lived` through: the interval, unless it is given.
+    """
     home = config.to_home()
     if config.weather_file is not None:
-        home = replace(home, weather=_weather(resources, home, Path(config.weather_file), interval))
+        home = replace(home, weather=_weather(resources, home, Path(config.weather_file), lived or interval))
     if (calendar := config.calendar) is None:
         return home
     first, last = (interval.start - HABITS_REACH).date(), (interval.end + HABITS_REACH).date()
@@ -85,6 +93,24 @@ def _weather(resources: Resources, home: "Home", path: Path, interval: Interval)
         )
         raise UsageError(f"weather_file {path} says nothing of the simulated time: {reach}; give other dates or another file")
     return observed_weather(rows)
+
+
+def _day_around(now: datetime) -> Interval:
+    return Interval(start=now - MOMENT, end=now + MOMENT)
+
+
+def _tell_of_weather(config: GatewayConfiguration, home: "Home", lived: Interval) -> None:
+    """One line on standard error when the weather file leaves a part of what is lived through to the simulation."""
+    if home.weather is None:
+        return
+    from services.gateway_sim.plant.observed import covered_share
+
+    if (share := covered_share(home, lived)) < 1.0:
+        print(
+            f"weather_file {config.weather_file} covers {int(100.0 * share)} % of the time from {lived.start:%Y-%m-%d %H:%M} to"
+            f" {lived.end:%Y-%m-%d %H:%M} UTC; the rest is simulated weather",
+            file=sys.stderr,
+        )
 
 
 def default_home() -> GatewayConfiguration:
@@ -116,7 +142,7 @@ def _execute(options: argparse.Namespace, resources: Resources) -> int:
     if options.historical:
         if influx is not None:
             print("--historical writes its file alone; der simulate --days N --enable-influxdb fills InfluxDB", file=sys.stderr)
-        return _historical(options, config)
+        return _historical(options, resources, config)
     if (options.start or options.end or options.output) is not None:
         raise UsageError("--start, --end and --output belong to --historical; add it or leave them out")
     if getattr(options, "sites", None) is not None:
@@ -133,6 +159,7 @@ def _execute(options: argparse.Namespace, resources: Resources) -> int:
 def _once(resources: Resources, config: GatewayConfiguration, influx: InfluxSettings | None) -> int:
     now = resources.clock.now().replace(microsecond=0)
     service = build(resources, config, around=MOMENT)
+    _tell_of_weather(config, service.home, Interval(start=now, end=now + timedelta(seconds=config.interval_seconds)))
     copy = _prepared(resources, service, influx)
     done = service.measure(now=now)
     _printer(config)(done.readings)
@@ -143,9 +170,11 @@ def _once(resources: Resources, config: GatewayConfiguration, influx: InfluxSett
 
 def _days(resources: Resources, config: GatewayConfiguration, days: float, influx: InfluxSettings | None) -> int:
     now = resources.clock.now()
-    service = build(resources, config)
+    lived = Interval(start=now - timedelta(days=days), end=now)
+    service = build(resources, config, lived=lived)
+    _tell_of_weather(config, service.home, lived)
     copy = _prepared(resources, service, influx)
-    rows = backfill(resources, service, Interval(start=now - timedelta(days=days), end=now))
+    rows = backfill(resources, service, lived)
     print(f"{rows:,} readings of site {service.home.site_id} written to the edge store", file=sys.stderr)
     if copy is not None and (copied := copy.finish()) is not None:
         print(f"{copied:,} of them, and of what was there before, written to {copy}", file=sys.stderr)
@@ -158,10 +187,13 @@ def _continuous(resources: Resources, config: GatewayConfiguration, influx: Infl
 
     now = resources.clock.now().replace(microsecond=0)
     origin = EPOCH if aligned else now
-    service = build(resources, config)
+    site_id = config.to_home().site_id
+    newest = min(max((e.last for e in resources.edge.extents() if e.site_id == site_id), default=now), now)
+    lived = Interval(start=newest, end=now + MOMENT)  # and on from there, of which no file can be asked
+    service = build(resources, config, lived=lived)
+    _tell_of_weather(config, service.home, lived)
     copy = _prepared(resources, service, influx)
-    newest = max((e.last for e in resources.edge.extents() if e.site_id == service.home.site_id), default=now)
-    backfill(resources, service, Interval(start=min(newest, now), end=now), origin=origin)
+    backfill(resources, service, Interval(start=newest, end=now), origin=origin)
     if copy is not None:
         copy.say_that_it_begins()
     emit, mirror = until_nobody_reads(_printer(config)), copy.mirror if copy is not None else None
@@ -177,7 +209,7 @@ def _prepared(resources: Resources, service: "GatewayService", influx: InfluxSet
     return copy
 
 
-def _historical(options: argparse.Namespace, config: GatewayConfiguration) -> int:
+def _historical(options: argparse.Namespace, resources: Resources, config: GatewayConfiguration) -> int:
     if options.start is None or options.end is None:
         raise UsageError("--historical needs --start and --end, for example --start 2024-01-01 --end 2024-02-01")
     output = options.output or (Path(config.output_file) if config.output_file else None)
@@ -190,6 +222,8 @@ def _historical(options: argparse.Namespace, config: GatewayConfiguration) -> in
     from services.gateway_sim.plant.home import grid_after
     from shared.runtime.progress import progress
 
+    if config.weather_file is not None:
+        _tell_of_weather(config, home_of(resources, config, interval), interval)
     grid = grid_after(interval, step=timedelta(seconds=config.interval_seconds), origin=interval.start)
     history = History(recipe=homes, text=_recipe(config, interval), grid=grid, sites=config.sites)
     if (faults := config.faults.to_faults()).any:

@@ -10,6 +10,7 @@ from services.gateway_sim.plant.equipment import Home, ObservedWeather
 from services.gateway_sim.plant.noise import HOUR_US, Floats, Integers
 from services.gateway_sim.plant.sun import clear_sky_ghi_w_m2, sun_at
 from shared.domain.errors import InvalidValueError
+from shared.domain.time import Interval, instant64
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,18 @@ def observed_weather(rows: "pd.DataFrame") -> ObservedWeather:
         temperature_celsius=rows["temperature_celsius"].to_numpy(dtype=np.float64),
         ghi_w_m2=rows["ghi_w_m2"].to_numpy(dtype=np.float64),
     )
+
+
+def covered_share(home: Home, interval: Interval) -> float:
+    """How much of an interval the home's observations cover, from 0 to 1, both temperature and sun: by the middles of its hours.
+
+    What they leave is simulated.
+    """
+    start_us, end_us = (int(instant64(moment).astype(np.int64)) for moment in (interval.start, interval.end))
+    length = max(1, min(HOUR_US, end_us - start_us))
+    middles = np.arange(start_us + length // 2, end_us, length, dtype=np.int64)
+    seen = Observation.of(home, middles)
+    return 0.0 if seen is None else float(seen.complete().mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,11 @@ class Observation:
     def temperature_celsius(self) -> Floats:
         """At the instants."""
         return self._at_instants(self.temperature)
+
+    def complete(self) -> NDArray[np.bool_]:
+        """Whether both temperature and sun are known at the instants."""
+        known: NDArray[np.bool_] = np.isfinite(self._at_instants(self.temperature)) & np.isfinite(self._at_instants(self.ghi_w_m2))
+        return known
 
     def clear_sky_index(self, home: Home) -> Floats:
         """At the instants: observed as a share of the clear sky's irradiance, so that nothing shines when the sun is down.

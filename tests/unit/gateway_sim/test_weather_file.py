@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.gateway_sim.main import cli, home_of
+from services.gateway_sim.main import build, cli, home_of
 from services.gateway_sim.plant.home import surroundings
 from services.gateway_sim.settings import GatewayConfiguration
 from shared.domain.errors import InvalidValueError
@@ -48,6 +48,25 @@ def test_a_file_of_other_days_is_refused_with_the_days_that_it_has(resources: Re
     with pytest.raises(UsageError, match="2024-06-15 to 2024-06-16") as problem:
         home_of(resources, GatewayConfiguration(weather_file=str(file)), years_later)
     assert "\n" not in str(problem.value)
+
+
+def test_a_living_gateway_is_not_content_with_the_weather_of_other_years(resources: Resources, file: Path):
+    with pytest.raises(UsageError, match="says nothing of the simulated time"):
+        build(resources, GatewayConfiguration(weather_file=str(file)))
+
+
+@pytest.mark.parametrize(("end", "said"), [("2024-06-17", None), ("2024-06-19", "covers 50 %")])
+def test_what_a_file_leaves_to_the_simulation_is_said_once(
+    *, end: str, said: str | None, tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("DER_STATE_DIR", str(tmp_path / "var"))
+    config = tmp_path / "home.json"
+    config.write_text(json.dumps({"weather_file": str(file)}))
+    arguments = ["--historical", "--start", "2024-06-15", "--end", end, "--interval", "3600", "--output", str(tmp_path / "out.csv")]
+    assert cli([*arguments, "--config", str(config)]) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if "simulated weather" in line]
+    assert len(notes) == (said is not None)
+    assert said is None or said in notes[0]
 
 
 def test_a_file_that_is_not_there_is_named(resources: Resources):

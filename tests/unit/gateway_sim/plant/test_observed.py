@@ -1,6 +1,7 @@
 """Observed weather in the place of the simulated one."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 
 from services.gateway_sim.plant.equipment import Home, ObservedWeather
 from services.gateway_sim.plant.noise import HOUR_US, Floats, Integers
-from services.gateway_sim.plant.observed import observed_weather
+from services.gateway_sim.plant.observed import covered_share, observed_weather
 from services.gateway_sim.plant.sun import clear_sky_ghi_w_m2, sun_at
 from services.gateway_sim.plant.weather import temperature_celsius, weather_at
 from shared.domain.errors import InvalidValueError
+from shared.domain.time import Interval
 from tests.unit.gateway_sim.plant.moments import as_index, instants, on_day
 
 HERE = Home(latitude=47.66, longitude=9.17)
@@ -136,3 +138,16 @@ def test_daily_means_say_too_little():
     rows = pd.DataFrame({"timestamp": as_index(instants(days=4, minutes=1440)), "temperature_celsius": 1.0, "ghi_w_m2": 2.0})
     with pytest.raises(InvalidValueError, match="24 hours"):
         observed_weather(rows)
+
+
+def test_what_observations_leave_to_the_simulation_can_be_asked_for():
+    begin, hour = datetime(2024, 4, 10, tzinfo=UTC), timedelta(hours=1)
+    rows = pd.DataFrame({"timestamp": as_index(on_day(100, minutes=60) - HOUR_US // 2), "temperature_celsius": 1.0, "ghi_w_m2": 2.0})
+    home = replace(HERE, weather=observed_weather(rows))
+    assert covered_share(home, Interval(start=begin, end=begin + 24 * hour)) == 1.0
+    assert covered_share(home, Interval(start=begin - 24 * hour, end=begin + 72 * hour)) == 0.25
+    assert covered_share(home, Interval(start=begin + hour, end=begin + hour + timedelta(minutes=5))) == 1.0
+    assert covered_share(home, Interval(start=begin + 900 * hour, end=begin + 924 * hour)) == 0.0
+    assert covered_share(HERE, Interval(start=begin, end=begin + 24 * hour)) == 0.0
+    rows.loc[rows.index >= 12, "ghi_w_m2"] = np.nan  # of the sun half is missing
+    assert covered_share(replace(HERE, weather=observed_weather(rows)), Interval(start=begin, end=begin + 24 * hour)) == 0.5
