@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.gateway_sim.plant.noise import DAY_US, HOUR_US, Floats, Integers
-from shared.domain.time import EPOCH, LocalClock, TimeGrid, local_clock
+from shared.domain.time import EPOCH, TimeGrid
 
 FINEST_US = 300_000_000
 """Longer steps are means of parts of five minutes, so 5, 15 and 60 minutes tell the same day."""
@@ -53,11 +53,6 @@ class Steps:
         middles = (2 * np.arange(self.parts, dtype=np.int64) + 1) * self.step_us // (2 * self.parts)
         return (self.starts_us[:, None] + middles[None, :]).ravel()
 
-    @cached_property
-    def clock(self) -> LocalClock:
-        """Local time of each instant."""
-        return local_clock(instants64(self.instants_us), self.tz)
-
     def mean(self, values: Floats) -> Floats:
         """Means over the steps of values at the instants, shape (steps,)."""
         if self.parts == 1:
@@ -84,20 +79,6 @@ class Steps:
         shares = overlap / self.step_us
         np.add.at(total, step, power_kw[run] * shares)
         return total
-
-    @cached_property
-    def days(self) -> "LocalDays":
-        """The local days that touch the grid, with two before and two after."""
-        span = timedelta(days=2)
-        begin = (self.grid.start.astimezone(self.tz) - span).date()
-        end = (self.grid.end.astimezone(self.tz) + span).date()
-        first = (begin - EPOCH.date()).days
-        return LocalDays.between(first, (end - EPOCH.date()).days, self.tz)
-
-    @cached_property
-    def day_rows(self) -> Integers:
-        """Row in `days` of each instant."""
-        return self.clock.date.astype(np.int64) - int(self.days.index[0])
 
 
 @dataclass(frozen=True)
