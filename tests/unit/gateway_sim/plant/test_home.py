@@ -21,9 +21,9 @@ from shared.domain.site import BatterySpec
 from shared.domain.time import EPOCH, Interval, TimeGrid, local_day
 from tests.unit.gateway_sim.schedules import a_schedule
 
-STEPS = st.sampled_from([timedelta(seconds=10), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(minutes=7)])
-STARTS = st.integers(0, 10 * 365 * 86_400).map(lambda seconds: datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))
-ZONES = st.sampled_from(["America/Los_Angeles", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"])
+STEPS = st.sampled_from([1, 10, 300, 301, 420, 900, 3600, 86_400]).map(lambda seconds: timedelta(seconds=seconds))
+STARTS = st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 the strategy adds the zone
+ZONES = st.sampled_from(["America/Los_Angeles", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Chatham", "UTC"])
 
 
 @st.composite
@@ -46,9 +46,9 @@ def homes(draw: st.DrawFn) -> Home:
         control=draw(st.sampled_from(Control)),
     )
     return Home(
-        seed=draw(st.integers(0, 2**63)),
+        seed=draw(st.integers(-(2**63), 2**63 - 1)),
         timezone=draw(ZONES),
-        latitude=draw(st.floats(-70, 70)),
+        latitude=draw(st.floats(-90, 90)),
         longitude=draw(st.floats(-180, 180)),
         battery=battery,
     )
