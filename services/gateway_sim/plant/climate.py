@@ -19,7 +19,7 @@ _WINTER_CLOUDINESS = (0.0, -0.45, 0.28, 0.70, 0.46, 0.40, 0.35, 0.10)
 """How much cloudier the depth of winter is than the year; monsoons bring their clouds in summer.
 
 Most where the subtropical high lies in summer and the westerlies in winter, as about the Mediterranean and in California: arrays
-near Los Angeles show 0.9 to 1.0 of a clear sky's energy from July to September, and 0.55 to 0.65 from December to February.
+near Los Angeles show 0.8 to 1.0 of a clear sky's energy from July to September, and 0.45 to 0.65 from December to February.
 """
 
 
