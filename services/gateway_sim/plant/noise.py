@@ -46,11 +46,11 @@ class Stream:
         return normal
 
     def persistent(self, instants_us: Integers, *, spacing_us: int, memory_us: int) -> Floats:
-        """A Gaussian process of mean 0 and standard deviation about 1 at sorted instants, shape (n,).
+        """A Gaussian process of mean 0 at sorted instants, shape (n,).
 
-        Knots every `spacing_us` since the epoch hold a moving average of white noise whose weights fall by 1/e in
-        `memory_us`; instants between two knots lie on the line between them. The average is finite, so nothing before
-        it matters.
+        Knots every `spacing_us` since the epoch hold a moving average of white noise, of standard deviation 1, whose weights
+        fall by 1/e in `memory_us`; instants between two knots lie on the line between them, and so deviate a little less (0.83
+        half-way where spacing and memory are equal). The average is finite, so nothing before it matters.
         """
         if not len(instants_us):
             return np.zeros(0)

@@ -54,3 +54,10 @@ def test_a_persistent_process_remembers_for_its_memory_and_no_longer():
     assert abs(air.std() - 1.0) < 0.05
     assert 0.25 < np.corrcoef(air[10:], air[:-10])[0, 1] < 0.48  # 1/e is 0.37
     assert abs(np.corrcoef(air[60:], air[:-60])[0, 1]) < 0.06
+
+
+def test_half_way_between_knots_a_persistent_process_deviates_a_little_less():
+    half_hours = np.arange(100_000, dtype=np.int64) * (HOUR_US // 2)
+    air = Stream.of(3, "home", "air").persistent(half_hours, spacing_us=HOUR_US, memory_us=HOUR_US)
+    assert abs(air[::2].std() - 1.0) < 0.02
+    assert abs(air[1::2].std() - ((1.0 + np.exp(-1.0)) / 2.0) ** 0.5) < 0.02
