@@ -1,14 +1,16 @@
 """Lines of JSON and CSV: to the byte what a serialiser would write of each reading."""
 
 import json
+import math
 from dataclasses import replace
+from datetime import datetime
 from io import BytesIO
 
 import numpy as np
 import orjson
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.gateway_sim.files.blocks import packed, unpacked
@@ -21,14 +23,23 @@ from tests.unit.gateway_sim.files.some_arrays import some_arrays
 LOAD_PARTS = ("hvac_kw", "appliances_kw", "lighting_kw", "ev_charging_kw", "other_kw")
 
 
-def one_by_one(arrays: ReadingArrays) -> bytes:
+SHOWN = st.one_of(
+    st.integers(-(10**8) - 10, 10**8 + 10).map(lambda units: units / 10**DECIMALS),
+    st.integers(-1_000, 1_000).map(lambda units: units / 10**DECIMALS),
+    st.sampled_from([0.0, -0.0, 7.5, 900.0, 0.0001, -0.1234, 9.9999, 10.0, 99.9999, 9_999.9999, 10_000.0, -10_000.0, math.nan]),
+)
+"""Whole ten-thousandths, missing ones, and both kinds of nothing."""
+ANY = st.one_of(SHOWN, st.floats(), st.sampled_from([0.00005, 9_999.99999, 1e11 + 0.0001, 1e16, 1e-5, 1e308]))
+INSTANTS = st.datetimes(datetime(1950, 1, 1), datetime(2100, 12, 31))  # noqa: DTZ001  # arrays hold naive UTC
+
+
+def one_by_one(rounded: ReadingArrays) -> bytes:
     """Every reading as an object of its own, serialised."""
-    rounded = shown(arrays)
     lines = []
-    for row, stamp in enumerate(arrays.timestamp.tolist()):
+    for row, stamp in enumerate(rounded.timestamp.tolist()):
         flat = {name: float(rounded.values[name][row]) for name in VALUE_COLUMNS}
-        period = TIME_OF_USE_PERIODS[arrays.period[row]] if arrays.period[row] >= 0 else None
-        flat |= {"timestamp": f"{stamp.isoformat()}+00:00", "device_id": arrays.device_id, "time_of_use_period": period}
+        period = TIME_OF_USE_PERIODS[rounded.period[row]] if rounded.period[row] >= 0 else None
+        flat |= {"timestamp": f"{stamp.isoformat()}+00:00", "device_id": rounded.device_id, "time_of_use_period": period}
         lines.append(orjson.dumps(nested_from_flat(flat), option=orjson.OPT_APPEND_NEWLINE))
     return b"".join(lines)
 
@@ -40,12 +51,53 @@ def one_by_one(arrays: ReadingArrays) -> bytes:
 )
 def test_json_lines_are_the_serialisers_bytes(count: int, seed: int, device: str):
     arrays = some_arrays(count, seed=seed, device_id=device.encode(errors="ignore").decode())
-    assert json_lines(arrays) == one_by_one(arrays)
+    assert json_lines(arrays) == one_by_one(shown(arrays))
 
 
-def test_more_lines_than_fit_one_template_are_the_serialisers_bytes():
+def test_more_lines_than_are_put_together_at_once_are_the_serialisers_bytes():
     arrays = some_arrays(2_500)
-    assert json_lines(arrays) == one_by_one(arrays)
+    assert json_lines(arrays) == one_by_one(shown(arrays))
+
+
+def with_column(numbers: list[float], name: str = "price_per_kwh") -> ReadingArrays:
+    arrays = some_arrays(len(numbers))
+    return replace(arrays, values={**arrays.values, name: np.array(numbers)})
+
+
+@settings(deadline=None)
+@given(numbers=st.one_of(st.lists(numbers, min_size=1, max_size=30) for numbers in (SHOWN, SHOWN.filter(math.isfinite), ANY)))
+def test_numbers_that_are_not_rounded_any_more_are_the_serialisers_bytes(numbers: list[float]):
+    arrays = with_column(numbers)
+    assert json_lines(arrays, as_they_are=True) == one_by_one(arrays)
+
+
+def test_every_fraction_and_every_length_before_the_point_is_the_serialisers_bytes():
+    fractions = np.arange(10_000) / 10**DECIMALS
+    for whole in (0, 60, 9_999):
+        arrays = with_column((whole + fractions).round(DECIMALS).tolist())
+        assert json_lines(arrays, as_they_are=True) == one_by_one(arrays)
+    arrays = with_column((np.arange(-9_999, 10_000, 3) + 0.5).tolist())
+    assert json_lines(arrays, as_they_are=True) == one_by_one(arrays)
+
+
+@pytest.mark.parametrize("numbers", [[0.0, -0.0], [-0.0, 0.0, 7.5], [-0.0, math.nan], [-0.0]])
+def test_unrounded_zeros_keep_their_sign(numbers: list[float]):
+    arrays = with_column(numbers)
+    assert json_lines(arrays, as_they_are=True) == one_by_one(arrays)
+
+
+@given(instants=st.one_of(st.lists(one, min_size=1, max_size=9) for one in (INSTANTS, INSTANTS.map(lambda at: at.replace(microsecond=0)))))
+def test_stamps_of_any_year_are_the_serialisers_bytes(instants: list[datetime]):
+    arrays = replace(some_arrays(len(instants)), timestamp=np.array(instants, dtype="datetime64[us]"))
+    assert json_lines(arrays) == one_by_one(shown(arrays))
+
+
+@settings(deadline=None)
+@given(numbers=st.lists(ANY.filter(lambda number: not math.isinf(number)), min_size=1, max_size=30))
+def test_csv_has_the_digits_of_json(numbers: list[float]):
+    lines = csv_lines(with_column(numbers), as_they_are=True).decode().splitlines()
+    texts = [line.split(",")[READING_COLUMNS.index("price_per_kwh")] for line in lines]
+    assert texts == ["" if math.isnan(number) else orjson.dumps(number).decode() for number in numbers]
 
 
 def test_stamps_between_seconds_keep_their_fraction():
