@@ -258,8 +258,6 @@ def _recipe(config: GatewayConfiguration, interval: Interval) -> str:
 
 def _configuration(resources: Resources, options: argparse.Namespace) -> GatewayConfiguration:
     """Command line beats file beats defaults."""
-    if options.config is not None and not options.config.is_file():
-        raise UsageError(f"no file {str(options.config)!r}; write one with --generate-config --config {options.config}")
     config = GatewayConfiguration()
     if options.config is not None:
         config = read_configuration(options.config, check=lambda found: _known_calendar(resources, found))

@@ -48,7 +48,8 @@ def run(program: str, body: Callable[[], int | None]) -> int:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         status = body() or 0
-        sys.stdout.flush()  # here, where a reader that has gone can still be handled
+        if sys.stdout is not None:  # some start programs without one
+            sys.stdout.flush()  # here, where a reader that has gone can still be handled
     except ProblemsError as problem:
         print("\n  ".join([f"{program}: {_one_line(problem.lines[0])}", *map(_one_line, problem.lines[1:])]), file=sys.stderr)
         return USAGE_STATUS
@@ -69,7 +70,8 @@ def run(program: str, body: Callable[[], int | None]) -> int:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Of what a terminal shows: a name in a file must not steer it."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
 
 
 @contextmanager

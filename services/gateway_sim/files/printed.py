@@ -33,8 +33,11 @@ Show = Callable[["pd.DataFrame"], None]
 def printer(*, copy: Path | None) -> Show:
     """Writes readings as JSON lines to standard output, and to a file as well when one is named.
 
-    What it gives raises `UnavailableError` where there is no room, and `BrokenPipeError` where nobody reads any more.
+    Raises `UsageError` where there is no standard output. What it gives raises `UnavailableError` where there is no room, and
+    `BrokenPipeError` where nobody reads any more.
     """
+    if sys.stdout is None:
+        raise UsageError("standard output is closed; send it to a file, or to /dev/null where nobody reads it")
     append = appended_file(copy) if copy is not None else None
 
     def show(readings: "pd.DataFrame") -> None:

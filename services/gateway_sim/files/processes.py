@@ -59,7 +59,7 @@ def blocks_of_processes(
         for number in range(sites):
             process, connection = running[number % processes]
             for count in counts:
-                yield count, _received(process, connection)
+                yield count, received(process, connection)
 
 
 def _pieces(grid: TimeGrid) -> list[TimeGrid]:
@@ -102,10 +102,11 @@ def _started(shares: Sequence[_Share]) -> Iterator[list[tuple[BaseProcess, Conne
                 begun.join()
 
 
-def _received(process: BaseProcess, connection: Connection) -> bytes:
+def received(process: BaseProcess, connection: Connection) -> bytes:
+    """The next block of a process. Raises `UsageError` when the system killed it."""
     try:
         return connection.recv_bytes()
-    except EOFError:
+    except (EOFError, OSError):  # the latter where it ended within a block
         process.join()
         if process.exitcode == -signal.SIGKILL:
             raise UsageError("a simulating process was killed, as systems do that run out of memory; free some, then start again") from None

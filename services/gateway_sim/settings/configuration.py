@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from services.gateway_sim.plant.equipment import Chemistry, Control, Home, HomeBattery, Household, SolarArray, Supplier
 from services.gateway_sim.plant.faults import LONGEST_MINUTES, MOST_PER_DAY, Faults
 from shared.contracts.base import Wire
+from shared.domain.errors import require_identifier
 from shared.domain.site import BatterySpec, SolarSpec
 from shared.domain.time import zone
 
@@ -28,8 +29,22 @@ def _seen_path(path: str) -> str:
     return path
 
 
+def _identifier(name: str) -> str:
+    require_identifier("identifier", name)
+    return name
+
+
+def _currency(code: str) -> str:
+    if not (len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()):
+        raise ValueError("must be three capital letters of ISO 4217, such as EUR")
+    return code
+
+
 FileName = Annotated[str, Field(max_length=4096), AfterValidator(_seen_path)]
-Identifier = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Identifier = Annotated[str, AfterValidator(_identifier)]
+Currency = Annotated[str, AfterValidator(_currency)]
+_LARGEST = 1e300
+"""A whole number of a file can be longer than any float."""
 
 
 NO_CALENDAR = "none"
@@ -43,10 +58,10 @@ class Section(Wire):
     def contradictions(cls, written: Mapping[str, object]) -> Iterator[str]:
         """What written fields say against each other, or against the defaults of the others.
 
-        What is no number is a problem of its own, and counts as unwritten here.
+        What is no finite number is a problem of its own, and counts as unwritten here.
         """
         numbers = {name: value for name, value in written.items() if isinstance(value, int | float) and not isinstance(value, bool)}
-        yield from cls._among(numbers)
+        yield from cls._among({name: value for name, value in numbers.items() if -_LARGEST < value < _LARGEST})
 
     @classmethod
     def _among(cls, _numbers: Mapping[str, float]) -> Iterator[str]:
@@ -128,7 +143,7 @@ class GridPriceConfiguration(Section):
     base_feed_in_tariff: float = Field(default=0.05, ge=-100, le=100)
     demand_charge: float = Field(default=10.0, ge=0, le=10_000)
     volatility: float = Field(default=0.15, ge=0, le=1)
-    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    currency: Currency = "USD"
 
 
 _Rate = Annotated[float, Field(ge=0, le=MOST_PER_DAY)]

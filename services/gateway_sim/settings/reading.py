@@ -1,6 +1,8 @@
 """From a file to a configuration: every problem of it at once, each with its path and remedy."""
 
 import json
+import stat
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -33,8 +35,8 @@ class _Object(dict[str, Any]):
 
     def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        names = [name for name, _ in pairs]
-        self.repeated = [name for name in self if names.count(name) > 1] if len(self) < len(pairs) else []
+        times = Counter(name for name, _ in pairs)
+        self.repeated = [name for name in self if times[name] > 1]
 
 
 def read_configuration(path: Path, *, check: Check = lambda _configuration: None) -> GatewayConfiguration:
@@ -59,7 +61,12 @@ def write_configuration(path: Path) -> None:
     text = json.dumps(GatewayConfiguration().model_dump(mode="json", exclude=_OURS), indent=2)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(text + "\n")
+            try:
+                file.write(text + "\n")
+                file.flush()
+            except OSError:
+                path.unlink()
+                raise
     except FileExistsError:
         raise UsageError(f"{path} exists already and is left as it is; name a new file with --config, or remove it") from None
     except OSError as problem:
@@ -69,18 +76,28 @@ def write_configuration(path: Path) -> None:
 def _document(path: Path) -> Any:
     example = "write a valid example with --generate-config --config FILE"
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise UsageError(f"{path} is a folder or a device; give the path of a configuration file")
         with path.open("rb") as file:
             content = file.read(LONGEST_BYTES + 1)
+    except FileNotFoundError:
+        raise UsageError(f"no file {str(path)!r}; write one with --generate-config --config {path}") from None
     except OSError as problem:
         raise UsageError(f"{path} cannot be read ({problem.strerror}); give the path of a readable file") from None
     if len(content) > LONGEST_BYTES:
         raise UsageError(f"{path} is longer than {LONGEST_BYTES:,} bytes and so no configuration; {example}")
     try:
-        return json.loads(content, object_pairs_hook=_Object)
+        return _of_text(json.loads(content, object_pairs_hook=_Object))
     except RecursionError:
         raise UsageError(f"{path} is nested too deeply for a configuration; {example}") from None
     except ValueError as problem:  # not JSON, not UTF-8, or a number of thousands of digits
         raise UsageError(f"{path} is not JSON ({problem}); {example}") from None
+
+
+def _of_text(document: Any) -> Any:
+    """The document. Raises `ValueError` for half a character, which JSON can escape but which is no text."""
+    json.dumps(document, ensure_ascii=False).encode()
+    return document
 
 
 def _repeated(fields: _Object) -> Iterator[str]:

@@ -1,6 +1,9 @@
 """The configuration file: the customer's shape, and every problem named."""
 
 import json
+import os
+import resource
+import signal
 from datetime import date
 from pathlib import Path
 
@@ -112,12 +115,16 @@ WRONG = [
     ({"xyz": 1}, ["xyz: is no known field; remove it or correct its name (known are device_id"]),
     ({"solar": [1]}, ["solar is a list: must be a JSON object"]),
     ({"battery": {"chemistry": "lead"}}, ["battery.chemistry is \"lead\": must be 'lfp' or 'nmc'"]),
-    ({"device_id": "a b"}, ["device_id is \"a b\""]),
+    ({"device_id": "a b"}, ["device_id is \"a b\": must be 1 to 64 letters, digits"]),
+    ({"site_id": "=1+1"}, ["site_id is \"=1+1\": must be 1 to 64 letters, digits"]),
+    ({"region": "../etc"}, ["region is \"../etc\": must be 1 to 64 letters, digits"]),
+    ({"battery": {"min_soc": 10**400}}, ["battery.min_soc is 1000000"]),
+    ({"home_load": {"base_load_kw": float("inf")}}, ["home_load.base_load_kw is Infinity: must be a finite number"]),
     ({"device_id": "x" * 500}, ["xxx...: "]),
     ({"output_file": ""}, ["output_file is \"\": must name a file"]),
     ({"output_file": "a\0b"}, ["output_file is"]),
     ({"holiday_calendar": "XX", "interval_seconds": 0}, ["holiday_calendar is \"XX\"", "such as DE, DE-BW", "interval_seconds is 0"]),
-    ({"grid_price": {"currency": "dollars"}, "timezone": 5}, ["grid_price.currency is", "timezone is 5"]),
+    ({"grid_price": {"currency": "dollars"}, "timezone": 5}, ["currency is \"dollars\": must be three capital", "timezone is 5"]),
 ]  # fmt: skip
 
 
@@ -153,6 +160,9 @@ def known_calendar(configuration: GatewayConfiguration) -> None:
         (b'{"solar": {"latitude": 1, "latitude": 95}}', "solar.latitude: is written more than once; keep one"),
         (b'{"solar": {"latitude": 1, "latitude": 95}}', "solar.latitude is 95"),
         (b'{"seed": ' + b"9" * 5000 + b"}", "is not JSON"),
+        (b'{"\\ud800": 1}', "is not JSON"),
+        (b'{"device_id": "\\udc00"}', "is not JSON"),
+        (b"{" + b",".join(b'"n%d":1,"n%d":2' % (n, n) for n in range(20_000)) + b"}", "n19999: is written more than once"),
         (b"[" * 200_000, "is nested too deeply"),
         (b'{"a":' * 900 + b"1" + b"}" * 900, "a: is no known field"),
         (b" " * 1_000_001, "is longer than 1,000,000 bytes"),
@@ -165,6 +175,30 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, content: bytes
     with pytest.raises(UsageError, match=r"home\.json") as found:
         read_configuration(path)
     assert told in str(found.value)
+
+
+@pytest.mark.parametrize("name", ["none.json", "x" * 300, "loop", "folder", "pipe", "home.json/below"])
+def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path, name: str):
+    a_file(tmp_path, {})
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match=name):
+        read_configuration(tmp_path / name)
+
+
+def test_a_configuration_for_which_there_is_no_room_is_not_left_behind(tmp_path: Path):
+    path = tmp_path / "home.json"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(UsageError, match="cannot be written"):
+            write_configuration(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert not path.exists()
 
 
 NAMES = st.sampled_from(["solar", "battery", "min_soc", "latitude", "seed", "home_load", "device_id", "x"])

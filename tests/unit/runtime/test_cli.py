@@ -68,6 +68,14 @@ class TestTheExitStatus:
         with pytest.raises(ZeroDivisionError):
             run("der", raising(ZeroDivisionError()))
 
+    def test_is_that_of_the_body_without_a_standard_output(self, monkeypatch):
+        monkeypatch.setattr(sys, "stdout", None)
+        assert run("der", lambda: 3) == 3
+
+    def test_shows_what_would_steer_a_terminal_as_text(self, capsys):
+        run("der", raising(UsageError("\x1b[2Jné\ud800\x9b1m is no known field")))
+        assert capsys.readouterr().err == "der: \\x1b[2Jné\\ud800\\x9b1m is no known field\n"
+
     def test_tells_a_problem_of_several_lines_in_one(self, capsys):
         run("der", raising(UsageError("first\n  second")))
         assert capsys.readouterr().err == "der: first second\n"

@@ -4,6 +4,8 @@ import json
 import multiprocessing
 import os
 import signal
+import struct
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pandas as pd
 import pytest
 
 from services.gateway_sim.files.history import History, write_history
-from services.gateway_sim.files.processes import blocks_of_processes
+from services.gateway_sim.files.processes import blocks_of_processes, received
 from services.gateway_sim.main import homes
 from shared.domain.time import TimeGrid
 from shared.runtime.cli import UsageError
@@ -62,6 +64,17 @@ def test_a_killed_process_is_told_and_the_others_end():
     with pytest.raises(UsageError, match="out of memory"):
         list(work)
     assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_was_killed_within_a_block_is_told_too():
+    reading, writing = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,), daemon=True)
+    process.start()
+    process.kill()
+    with writing:
+        os.write(writing.fileno(), struct.pack("!i", 100) + b"ten of 100")
+    with reading, pytest.raises(UsageError, match="out of memory"):
+        received(process, reading)
 
 
 def test_nobody_works_on_when_the_reader_stops():

@@ -2,12 +2,13 @@
 
 import os
 import resource
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from services.gateway_sim.files.printed import appended_file, write_lines
+from services.gateway_sim.files.printed import appended_file, printer, write_lines
 from shared.ports.errors import UnavailableError
 from shared.runtime.cli import UsageError
 
@@ -59,6 +60,12 @@ def test_a_line_that_found_no_room_is_taken_back(tmp_path: Path):
     assert path.read_bytes() == 4 * LINE
     append(LINE)
     assert path.read_bytes() == 5 * LINE
+
+
+def test_a_closed_standard_output_is_told_before_anything_is_shown(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdout", None)  # as Python has it when a program is started without one
+    with pytest.raises(UsageError, match="standard output is closed; send it"):
+        printer(copy=None)
 
 
 def test_a_full_device_is_told():
