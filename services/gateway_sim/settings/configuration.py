@@ -49,6 +49,8 @@ _LARGEST = 1e300
 
 NO_CALENDAR = "none"
 MOST_SITES = 100_000
+MOST_KW = 30_000.0
+"""Of one device, so that all devices of a home together stay within what a reading can believably show."""
 
 
 class Section(Wire):
@@ -81,14 +83,14 @@ class Section(Wire):
 class SolarConfiguration(Section):
     """The array. 0 kW is none."""
 
-    capacity_kw: float = Field(default=10.0, ge=0, le=100_000)
+    capacity_kw: float = Field(default=10.0, ge=0, le=MOST_KW)
     latitude: float = Field(default=37.7749, ge=-90, le=90)
     longitude: float = Field(default=-122.4194, ge=-180, le=180)
     tilt_degrees: float = Field(default=30.0, ge=0, le=90)
     azimuth_degrees: float | None = Field(default=None, ge=0, le=360)
     panel_efficiency: float = Field(default=0.20, gt=0, le=1)
     temp_coefficient: float = Field(default=-0.004, ge=-0.02, le=0.02)
-    inverter_kw: float | None = Field(default=None, gt=0, le=100_000)
+    inverter_kw: float | None = Field(default=None, gt=0, le=MOST_KW)
     soiling: bool = False
     snow: bool = False
 
@@ -96,16 +98,16 @@ class SolarConfiguration(Section):
 class BatteryConfiguration(Section):
     """The battery; states of charge in percent."""
 
-    capacity_kwh: float = Field(default=13.5, gt=0, le=1_000_000)
-    max_charge_rate_kw: float = Field(default=5.0, ge=0, le=100_000)
-    max_discharge_rate_kw: float = Field(default=5.0, ge=0, le=100_000)
+    capacity_kwh: float = Field(default=13.5, ge=0.001, le=1_000_000)
+    max_charge_rate_kw: float = Field(default=5.0, ge=0, le=MOST_KW)
+    max_discharge_rate_kw: float = Field(default=5.0, ge=0, le=MOST_KW)
     round_trip_efficiency: float = Field(default=0.90, ge=0.01, le=1)
     initial_soc: float = Field(default=50.0, ge=0, le=100)
     min_soc: float = Field(default=10.0, ge=0, le=100)
     max_soc: float = Field(default=90.0, ge=0, le=100)
     chemistry: Chemistry = Chemistry.LFP
     control: Control = Control.SELF_CONSUMPTION
-    standby_w: float = Field(default=10.0, ge=0, le=100_000)
+    standby_w: float = Field(default=10.0, ge=0, le=10_000)
 
     @classmethod
     def _among(cls, numbers: Mapping[str, float]) -> Iterator[str]:
@@ -120,11 +122,11 @@ class BatteryConfiguration(Section):
 class HomeLoadConfiguration(Section):
     """What draws power; all but the car stays below `peak_load_kw`."""
 
-    base_load_kw: float = Field(default=0.5, ge=0, le=100_000)
-    peak_load_kw: float = Field(default=8.0, ge=0, le=100_000)
+    base_load_kw: float = Field(default=0.5, ge=0, le=MOST_KW)
+    peak_load_kw: float = Field(default=8.0, ge=0, le=MOST_KW)
     has_ev: bool = True
     ev_charging_kw: float = Field(default=7.2, gt=0, le=1000)
-    hvac_capacity_kw: float = Field(default=3.5, ge=0, le=100_000)
+    hvac_capacity_kw: float = Field(default=3.5, ge=0, le=MOST_KW)
 
     @classmethod
     def _among(cls, numbers: Mapping[str, float]) -> Iterator[str]:

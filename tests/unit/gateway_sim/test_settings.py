@@ -4,17 +4,21 @@ import json
 import os
 import resource
 import signal
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.gateway_sim.plant.home import simulate
 from services.gateway_sim.service import site_of, tariff_of
 from services.gateway_sim.settings import GatewayConfiguration, read_configuration, write_configuration
+from services.gateway_sim.settings.configuration import MOST_KW
 from shared.adapters.holiday_calendar import HolidayLibrary
+from shared.domain.reading import FIELDS
 from shared.domain.tariff import DemandCharge, DynamicPrice, FlatPrice
+from shared.domain.time import TimeGrid
 from shared.runtime.cli import ProblemsError, UsageError
 
 CUSTOMERS = {
@@ -252,3 +256,22 @@ def test_both_legs_of_the_battery_make_the_round_trip(efficiency: float):
     assert home.battery is not None
     spec = home.battery.spec
     assert spec.charge_efficiency * spec.discharge_efficiency == pytest.approx(efficiency)
+
+
+def test_the_largest_devices_together_make_believable_readings():
+    largest = GatewayConfiguration.model_validate(
+        {
+            "solar": {"capacity_kw": MOST_KW},
+            "battery": {"capacity_kwh": 1e6, "max_charge_rate_kw": MOST_KW, "max_discharge_rate_kw": MOST_KW},
+            "home_load": {"base_load_kw": MOST_KW, "peak_load_kw": MOST_KW, "ev_charging_kw": 1000.0, "hvac_capacity_kw": MOST_KW},
+        }
+    )
+    readings = simulate(largest.to_home(), TimeGrid(start=datetime(2024, 6, 1, tzinfo=UTC), step=timedelta(hours=1), count=72)).readings
+    for field in FIELDS:
+        assert readings[field.column].between(field.low, field.high).all(), field.column
+
+
+def test_the_smallest_battery_lives():
+    smallest = GatewayConfiguration.model_validate({"battery": {"capacity_kwh": 0.001}})
+    readings = simulate(smallest.to_home(), TimeGrid(start=datetime(2024, 6, 1, tzinfo=UTC), step=timedelta(hours=1), count=24)).readings
+    assert readings["battery_soc_percent"].between(10.0, 90.0).all()
