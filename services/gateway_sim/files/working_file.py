@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
 
 from shared.runtime.cli import UsageError
@@ -25,14 +26,29 @@ class WorkingFile:
             if not output.parent.is_dir():
                 raise self._refused(f"there is no folder {str(output.parent)!r}; make it, or choose another")
             self._found = self.path.exists()
-            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            # a link that somebody left there would have another file overwritten
+            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         except OSError as problem:
+            if problem.errno == errno.ELOOP:
+                raise self._refused(f"{str(self.path)!r} is a link; remove it, or choose another name") from None
             raise self._refused(f"cannot write {self.path.name!r} there ({problem.strerror}); choose another folder") from None
         try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            self._lock()
+        except UsageError:
             os.close(self._handle)
-            raise self._refused(f"another process is writing {str(self.path)!r}; let it finish, or choose another name") from None
+            raise
+
+    def _lock(self) -> None:
+        if not stat.S_ISREG(os.fstat(self._handle).st_mode):
+            raise self._refused(f"{str(self.path)!r} is no file; remove it, or choose another name")
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # who held the lock until now may have moved the file to its place, where it is no longer ours to write
+            ours = os.path.samestat(os.fstat(self._handle), os.stat(self.path, follow_symlinks=False))
+        except OSError:
+            ours = False
+        if not ours:
+            raise self._refused(f"another process is writing {str(self.path)!r}; let it finish, or choose another name")
 
     def begin(self) -> None:
         """Be empty at first; `append` and `reserve` do this by themselves."""
@@ -74,8 +90,11 @@ class WorkingFile:
     def complete(self) -> None:
         """To the output's place, which it takes even from an older file. Raises `OSError`."""
         handle, self._handle = self._handle, -1
-        os.close(handle)  # a file system that writes late tells here that there was no room
-        self.path.replace(self.output)
+        try:
+            os.close(os.dup(handle))  # a file system that writes late tells here that there was no room
+            self.path.replace(self.output)
+        finally:
+            os.close(handle)  # and with it the lock: nobody may take the file before it has moved
 
     def close(self, *, keep: bool) -> None:
         """Let go of it. Without `keep` nothing is left of it, but what an earlier run left stays as long as nothing was written."""

@@ -1,8 +1,10 @@
 """A file of readings: complete in its place, or its finished rows beside it."""
 
 import json
+import os
 import resource
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 from services.gateway_sim.files.parquet import GROUP_ROWS
 from services.gateway_sim.files.reading_file import ENDINGS, encoder, reading_file
+from services.gateway_sim.files.working_file import WorkingFile
 from services.gateway_sim.plant.columns import ReadingArrays
 from shared.domain.reading import READING_COLUMNS
 from shared.runtime.cli import UsageError
@@ -99,6 +102,46 @@ def test_an_interrupted_file_keeps_its_rows_and_the_older_file(tmp_path: Path, e
     (text,) = told
     assert "10 readings, until row 10, are whole" in text
     assert f"january.partial{ending}" in text
+
+
+@every_ending
+def test_a_link_or_a_pipe_in_the_way_is_refused_and_left_alone(tmp_path: Path, ending: str):
+    other, partial = tmp_path / "other", tmp_path / f"january.partial{ending}"
+    other.write_text("precious", encoding="utf-8")
+    partial.symlink_to(other)
+    with pytest.raises(UsageError, match="is a link; remove it"):
+        write(tmp_path / f"january{ending}", [some_arrays(10)])
+    assert other.read_text(encoding="utf-8") == "precious"
+    assert partial.is_symlink()
+    partial.unlink()
+    os.mkfifo(partial)
+    with pytest.raises(UsageError, match="is no file; remove it"):
+        write(tmp_path / f"january{ending}", [some_arrays(10)])
+    assert partial.is_fifo()
+
+
+def test_two_runs_to_one_output_leave_one_whole_file_whoever_comes_when(tmp_path: Path):
+    # threads in the place of processes: a lock belongs to the open file, not to who opened it
+    output, content, refused = tmp_path / "january.csv", b"all of one run\n" * 100, []
+
+    def again_and_again() -> None:
+        for _ in range(300):
+            try:
+                file = WorkingFile(output)
+                file.append(content)
+                file.complete()
+            except UsageError as problem:
+                refused.append(problem)
+            except FileNotFoundError:
+                refused.append(None)
+            if output.exists():
+                assert output.read_bytes() == content
+
+    with ThreadPoolExecutor(4) as pool:
+        for run in [pool.submit(again_and_again) for _ in range(4)]:
+            run.result()
+    assert output.read_bytes() == content
+    assert None not in refused
 
 
 @every_ending
