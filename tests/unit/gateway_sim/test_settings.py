@@ -109,7 +109,7 @@ WRONG = [
     ({"home_load": {"base_load_kw": 9}}, ["home_load: base_load_kw 9 must not be above peak_load_kw 8; lower it, or raise the other"]),
     ({"home_load": {"base_load_kw": 9, "has_ev": 1}}, ["home_load.has_ev is 1", "base_load_kw 9 must not be above peak_load_kw 8"]),
     ({"solar": {"latitude": 95}}, ["solar.latitude is 95: must be less than or equal to 90"]),
-    ({"battery": {"capacity_kwh": -13.5}}, ["battery.capacity_kwh is -13.5: must be greater than 0"]),
+    ({"battery": {"capacity_kwh": -13.5}}, ["battery.capacity_kwh is -13.5: must be greater than or equal to 0.001"]),
     ({"interval_seconds": 0}, ["interval_seconds is 0: must be greater than or equal to 1"]),
     ({"interval_seconds": 1.5}, ["interval_seconds is 1.5: must be a valid integer"]),
     ({"sites": 0}, ["sites is 0"]),
