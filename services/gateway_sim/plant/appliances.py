@@ -6,6 +6,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from services.gateway_sim.plant.equipment import Home
 from services.gateway_sim.plant.living import Living
 from services.gateway_sim.plant.noise import HOUR_US, Floats, Integers, Stream
 from services.gateway_sim.plant.people import Days, Habits, Role
@@ -88,16 +89,16 @@ APPLIANCES: tuple[Appliance, ...] = (
               needs=Needs.COOKING, phases=_HOB),
     Appliance(name="dinner", kw=2.1, hours=0.55, weekday=0.55, rest=0.55, around=Around.DINNER, spread_hours=0.9,
               needs=Needs.COOKING, phases=_HOB),
-    Appliance(name="oven", kw=2.3, hours=0.8, weekday=0.16, rest=0.25, around=Around.DINNER, after_hours=-0.2, spread_hours=1.3,
+    Appliance(name="oven", kw=2.3, hours=0.8, weekday=0.17, rest=0.22, around=Around.DINNER, after_hours=-0.2, spread_hours=1.3,
               needs=Needs.COOKING, phases=_OVEN),
-    Appliance(name="baking", kw=2.4, hours=1.0, weekday=0.12, rest=0.25, around=Around.ANY, owned=0.7, needs=Needs.COOKING, phases=_OVEN),
+    Appliance(name="baking", kw=2.4, hours=1.0, weekday=0.13, rest=0.20, around=Around.ANY, owned=0.7, needs=Needs.COOKING, phases=_OVEN),
     Appliance(name="dishwasher after dinner", kw=2.0, hours=1.6, weekday=0.2, rest=0.2, around=Around.EVENING, after_hours=0.2,
               spread_hours=1.4, owned=0.6, phases=_DISHES),
     Appliance(name="dishwasher by day", kw=2.0, hours=1.6, weekday=0.28, rest=0.35, around=Around.ANY, owned=0.6, phases=_DISHES),
-    Appliance(name="washing machine", kw=2.0, hours=1.5, weekday=0.32, rest=0.45, around=Around.ANY, phases=_WASHER),
-    Appliance(name="second wash", kw=2.0, hours=1.5, weekday=0.18, rest=0.3, around=Around.ANY, phases=_WASHER),
-    Appliance(name="tumble dryer", kw=2.0, hours=1.0, weekday=0.22, rest=0.35, around=Around.ANY, owned=0.5, phases=_DRYER),
-    Appliance(name="vacuum cleaner", kw=1.1, hours=0.4, weekday=0.15, rest=0.3, around=Around.ANY),
+    Appliance(name="washing machine", kw=2.0, hours=1.5, weekday=0.34, rest=0.42, around=Around.ANY, phases=_WASHER),
+    Appliance(name="second wash", kw=2.0, hours=1.5, weekday=0.19, rest=0.25, around=Around.ANY, phases=_WASHER),
+    Appliance(name="tumble dryer", kw=2.0, hours=1.0, weekday=0.23, rest=0.30, around=Around.ANY, owned=0.5, phases=_DRYER),
+    Appliance(name="vacuum cleaner", kw=1.1, hours=0.4, weekday=0.16, rest=0.25, around=Around.ANY),
     Appliance(name="iron", kw=1.2, hours=0.6, weekday=0.07, rest=0.12, around=Around.ANY, owned=0.7),
     Appliance(name="hobby", kw=0.5, hours=1.5, weekday=0.08, rest=0.15, around=Around.ANY, owned=0.3),
     Appliance(name="morning water", kw=2.4, hours=0.7, weekday=0.95, rest=0.95, around=Around.WAKING, after_hours=0.4, needs=Needs.WATER),
@@ -122,6 +123,11 @@ APPLIANCES: tuple[Appliance, ...] = (
               spread_hours=0.4, needs=Needs.OFFICE, electronics=True),
 )  # fmt: skip
 
+ANY_SCATTER = 0.15
+"""Of what is done at any time, from day to day around the home's usual hour: a standard deviation, as a share of the waking day."""
+WEEKLY = 0.7
+"""How much a home prefers some days of the week to others."""
+
 _RATED_KW, _HOURS, _WEEKDAY, _REST, _AFTER, _SPREAD, _OWNED = np.array([
     (each.kw, each.hours, each.weekday, each.rest, each.after_hours, each.spread_hours, each.owned) for each in APPLIANCES
 ]).T  # fmt: skip
@@ -129,6 +135,7 @@ _AROUND = np.array([each.around for each in APPLIANCES])
 _NEEDS = np.array([each.needs for each in APPLIANCES])
 _ELECTRONICS = np.array([each.electronics for each in APPLIANCES])
 _PHASES = np.array([phase for each in APPLIANCES for phase in each.phases])
+_MACHINE = np.array([each.phases in {_WASHER, _DISHES} for each in APPLIANCES])
 _PHASE_COUNT = np.array([len(each.phases) for each in APPLIANCES])
 _FIRST_PHASE = np.cumsum(_PHASE_COUNT) - _PHASE_COUNT
 _KINDS = len(APPLIANCES)
@@ -153,20 +160,25 @@ def runs_of(living: Living) -> tuple[Runs, Runs]:
     own = Stream.of(home.seed, home.site_id, "appliances owned").uniform(np.zeros(1, dtype=np.int64), 4 * _KINDS)[0].reshape(4, _KINDS)
     chance = Stream.of(home.seed, home.site_id, "appliances").uniform(days.calendar.index, 5 * _KINDS).reshape(-1, 5, _KINDS)
     size = (habits.occupants / 2.0) ** 0.6
-    often = 1.25 * habits.gusto**0.8 * size * np.exp(1.4 * (own[1] - 0.5)) * _has(habits, own[0])
+    often = 1.1 * habits.gusto**0.6 * habits.room**0.5 * size * np.exp(1.4 * (own[1] - 0.5)) * _has(habits, own[0])
     if habits.roles[0] == Role.AT_HOME:  # the warm meal is at noon as often as in the evening
         often *= np.where(_AROUND == Around.DINNER, 0.5, np.where(_AROUND == Around.NOON, 1.5, 1.0))
-    share = 1.0 - (1.0 - np.where(days.rest[:, None], _REST, _WEEKDAY) * 0.999) ** (often * days.activity[:, None])
-    bell = 2.45 * (chance[:, 1] + chance[:, 2] - 1.0)
-    hour = _anchors(habits, days, chance[:, 1]) + _AFTER + _SPREAD * (bell + 1.5 * (own[2] - 0.5)) * (_AROUND != Around.ANY)
+    share = 1.0 - (1.0 - np.where(days.rest[:, None], _REST, _WEEKDAY) * 0.999) ** (often * _washdays(home, days) * days.activity[:, None])
+    bell = 2.45 * habits.whims * (chance[:, 1] + chance[:, 2] - 1.0)
+    usual = np.where(_AROUND == Around.NIGHT, 3.0, 3.0 * _SPREAD) * (own[2] - 0.5)
+    hour = _anchors(habits, days, own[2] + ANY_SCATTER * bell) + _AFTER + (usual + 0.7 * _SPREAD * bell) * (_AROUND != Around.ANY)
     day, kind = np.nonzero((chance[:, 0] < share) & (days.activity[:, None] > 0.0))
     start = days.calendar.utc_us(day, hour[day, kind])
-    alone = (_AROUND[kind] == Around.NIGHT) & ~days.away[day]
+    # machines with a clock are filled in the morning and may run in an empty home
+    clock = (_AROUND == Around.NIGHT) | (_MACHINE & habits.timers)
+    alone = clock[kind] & ~days.away[day]
     there = alone | (living.occupancy.awake[living.lattice.cells_of(start)] > 0)
     day, kind, start = day[there], kind[there], start[there]
     longer = np.exp(0.9 * (chance[day, 3, kind] - 0.5)) * np.where(_RATED_KW[kind] < 1.0, 1.0, size**0.3)
+    # who is frugal fills them less; the cylinder warms what was drawn from it
+    longer *= np.where(_NEEDS[kind] == Needs.NIGHT_WATER, days.activity[day], (habits.gusto * habits.room) ** 0.3)
     length = _HOURS[kind] * HOUR_US * longer
-    power = _RATED_KW[kind] * (0.7 + 0.6 * own[3, kind]) * (0.9 + 0.2 * chance[day, 4, kind]) * habits.gusto**0.4
+    power = _RATED_KW[kind] * (0.7 + 0.6 * own[3, kind]) * (0.9 + 0.2 * chance[day, 4, kind]) * (habits.gusto * habits.room) ** 0.3
     phases = _phases(kind, start, length, power)
     electronics = np.repeat(_ELECTRONICS[kind], _PHASE_COUNT[kind])
     return _some(phases, ~electronics), _some(phases, electronics)
@@ -199,14 +211,22 @@ def _has(habits: Habits, luck: Floats) -> Floats:
     return has
 
 
-def _anchors(habits: Habits, days: Days, luck: Floats) -> Floats:
-    """The hour around which each thing may happen on each day, shape (days, kinds)."""
+def _washdays(home: Home, days: Days) -> Floats:
+    """How much more often than usual each thing happens on that day of the week, shape (days, kinds)."""
+    week = Stream.of(home.seed, home.site_id, "washdays").uniform(np.arange(7), _KINDS)
+    favour: Floats = np.exp(WEEKLY * 2.0 * (week - 0.5))[(days.calendar.index + 3) % 7]
+    return favour
+
+
+def _anchors(habits: Habits, days: Days, moment: Floats) -> Floats:
+    """The hour around which each thing may happen on each day, shape (days, kinds). Beyond its ends the waking day folds back."""
     count = len(days.calendar.index)
     waking, sleeping = days.wakes_hour.min(axis=1), days.sleeps_hour.max(axis=1)
     back = np.where(days.out[:, 0], days.returns_hour[:, 0] + 0.5, 0.0)
     dinner = np.maximum(habits.dinner_hour, np.where(back < 21.0, back, 0.0))
     fixed = np.array([waking, np.full(count, 12.6), dinner, dinner + 2.0, waking, np.full(count, 25.5), np.full(count, 8.8)])
-    hours: Floats = fixed[_AROUND].T + np.where(_AROUND == Around.ANY, luck * (sleeping - waking)[:, None], 0.0)
+    within = 1.0 - np.abs(1.0 - np.abs(moment) % 2.0)
+    hours: Floats = fixed[_AROUND].T + np.where(_AROUND == Around.ANY, within * (sleeping - waking)[:, None], 0.0)
     return hours
 
 

@@ -12,7 +12,8 @@ from services.gateway_sim.plant.living import Living
 from services.gateway_sim.plant.noise import HOUR_US, Floats, Integers, Stream
 from services.gateway_sim.plant.steps import Steps
 
-LEFT_ON_KW = 0.04
+_HOURS = 24
+LEFT_ON_KW = 0.06
 """Per person who is up and about: chargers, routers, pumps, towels, a radio in the kitchen."""
 
 
@@ -53,10 +54,22 @@ def _other_cells_kw(living: Living) -> Floats:
     """The home's share of the configured base load without rest, and what people have on and leave on; shape (cells,)."""
     home, habits, days = living.home, living.habits, living.days
     noise = Stream.of(home.seed, home.site_id, "left on").persistent(living.lattice.middles_us, spacing_us=HOUR_US, memory_us=2 * HOUR_US)
-    busy = days.activity[living.lattice.day_rows(days.calendar)]
+    rows = living.lattice.day_rows(days.calendar)
+    busy = days.activity[rows]
     # a little of it at night, and in empty rooms
     on = 0.15 * habits.occupants + 0.25 * living.occupancy.present + 0.6 * living.occupancy.awake
-    on *= busy * np.exp(0.8 * noise)
-    on *= LEFT_ON_KW * habits.gusto**0.8
+    on *= busy * np.exp(0.4 * noise + 0.7 * _rhythm(living, rows))
+    on *= LEFT_ON_KW * habits.gusto * habits.room
     cells: Floats = habits.standby * home.household.base_load_kw + on * (1.0 - 0.85 * living.occupancy.away)
     return cells
+
+
+def _rhythm(living: Living, rows: Integers) -> Floats:
+    """What is on more or less at that hour of working days and of rest days, year in, year out; normal, shape (cells,)."""
+    home, days = living.home, living.days
+    bells = Stream.of(home.seed, home.site_id, "rhythm").normal(np.arange(2), _HOURS)
+    smooth = (bells + np.roll(bells, 1, axis=1) + np.roll(bells, 2, axis=1)) / np.sqrt(3.0)
+    midnights = days.calendar.utc_us(np.arange(len(days.rest)), np.zeros(len(days.rest)))
+    hour = (living.lattice.middles_us - midnights[rows]) // HOUR_US % _HOURS
+    rhythm: Floats = smooth[days.rest[rows].astype(np.int64), hour]
+    return rhythm

@@ -56,7 +56,7 @@ def cells_kw(living: Living) -> Floats:
     power = np.zeros(lattice.count)
     _live(
         living.outdoor_celsius, gains, heat_to, cool_to, power, lattice.weeks, WEEK_CELLS, SPIN_UP_CELLS, CELL_US / HOUR_US,
-        0.68 * living.habits.draughts * sized_kw_k, 0.012 * area_m2, (0.03 + 0.05 * u[1]) * area_m2, 0.008 * area_m2, capacity,
+        0.64 * living.habits.draughts * sized_kw_k, 0.012 * area_m2, (0.03 + 0.05 * u[1]) * area_m2, 0.008 * area_m2, capacity,
         steps=(SPIN_UP_CELLS + WEEK_CELLS) * lattice.weeks,
     )  # fmt: skip
     return power

@@ -17,6 +17,6 @@ def lighting_cells_kw(living: Living) -> Floats:
     dark = 1.0 / (1.0 + (living.sunshine_w_m2 / ENOUGH_W_M2) ** 2)
     rooms = Stream.of(home.seed, home.site_id, "rooms").uniform(lattice.middles_us // CELL_US)[:, 0]
     # LED or older lamps, few or many
-    lamps_kw = (0.025 + 0.07 * u[0]) * (1.6 if u[1] < 0.25 else 1.0) * living.habits.gusto**0.5
+    lamps_kw = (0.025 + 0.07 * u[0]) * (1.6 if u[1] < 0.25 else 1.0) * living.habits.gusto**0.5 * living.habits.room
     light: Floats = lamps_kw * dark * np.sqrt(living.occupancy.awake) * (0.3 + 1.4 * rooms)
     return light

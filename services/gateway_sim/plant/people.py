@@ -24,27 +24,30 @@ class Role(IntEnum):
     SHIFT = 5
 
 
-# share of working days spent out, hour of leaving, hours out, and how much these two scatter from day to day
+# share of working days spent out (the others: leave at home, sickness, school holidays), hour of leaving, hours out, and how much
+# these two scatter from day to day
 _ROLES = np.array([
-    (0.93, 8.0, 9.2, 0.25, 0.8),
-    (0.85, 8.4, 5.0, 0.30, 0.8),
-    (0.95, 7.7, 6.8, 0.15, 0.9),
+    (0.86, 8.0, 9.2, 0.25, 0.8),
+    (0.78, 8.4, 5.0, 0.30, 0.8),
+    (0.80, 7.7, 6.8, 0.15, 0.9),
     (0.30, 8.4, 8.0, 0.50, 1.5),
     (0.60, 10.4, 2.8, 1.30, 1.1),
-    (0.95, 5.2, 9.0, 0.15, 0.4),
+    (0.90, 5.2, 9.0, 0.15, 0.4),
 ])  # fmt: skip
 _ROTA = np.array([5.2, 13.3, 21.3])
 """Leaving for the early, the late and the night shift, a week each."""
+ROOMY_KW = 0.25
+"""Configured base load of a middling home of Europe."""
 _HOUSEHOLDS: tuple[tuple[float, tuple[tuple[Role, ...], ...]], ...] = (
     # shares as in European and American censuses, with the members each kind of household may have
-    (0.24, ((Role.AT_HOME,), (Role.AT_HOME, Role.AT_HOME), (Role.AT_HOME, Role.AT_HOME))),
+    (0.25, ((Role.AT_HOME,), (Role.AT_HOME, Role.AT_HOME), (Role.AT_HOME, Role.AT_HOME))),
     (0.26, (
         (Role.WORKER, Role.PART_TIME, Role.PUPIL), (Role.WORKER, Role.PART_TIME, Role.PUPIL, Role.PUPIL),
         (Role.WORKER, Role.WORKER, Role.PUPIL, Role.PUPIL), (Role.WORKER, Role.AT_HOME, Role.PUPIL, Role.PUPIL, Role.PUPIL),
     )),
-    (0.26, ((Role.WORKER,), (Role.WORKER, Role.WORKER), (Role.WORKER, Role.PART_TIME))),
-    (0.14, ((Role.HOME_OFFICE,), (Role.HOME_OFFICE, Role.WORKER), (Role.HOME_OFFICE, Role.HOME_OFFICE, Role.PUPIL))),
-    (0.10, ((Role.SHIFT,), (Role.SHIFT, Role.PART_TIME), (Role.SHIFT, Role.WORKER, Role.PUPIL, Role.PUPIL))),
+    (0.28, ((Role.WORKER,), (Role.WORKER, Role.WORKER), (Role.WORKER, Role.PART_TIME))),
+    (0.15, ((Role.HOME_OFFICE,), (Role.HOME_OFFICE, Role.WORKER), (Role.HOME_OFFICE, Role.HOME_OFFICE, Role.PUPIL))),
+    (0.06, ((Role.SHIFT,), (Role.SHIFT, Role.PART_TIME), (Role.SHIFT, Role.WORKER, Role.PUPIL, Role.PUPIL))),
 )  # fmt: skip
 
 
@@ -64,12 +67,18 @@ class Habits:
     electric_water: bool
     night_tariff: bool
     """Whether timers start the water heater and the car late at night."""
+    timers: bool
+    """Whether washing machine and dishwasher run when nobody is home."""
     standby: float
-    """Its share of the configured base load; 1 is average."""
+    """What it draws without rest, as a share of the configured base load; 0.75 is average: most of us round up."""
     draughts: float
     """How much its house asks of heating and cooling; 1 is average."""
     gusto: float
     """How freely it uses appliances; 1 is average."""
+    room: float
+    """How much there is to switch on, by what is configured to draw without rest: the larger the home, the more; 1 at `ROOMY_KW`."""
+    whims: float
+    """How much its hours scatter from day to day; 1 is average."""
 
     @property
     def occupants(self) -> int:
@@ -109,18 +118,22 @@ def habits_of(home: Home) -> Habits:
     size = float(np.sqrt(len(roles) / 2.0))
     return Habits(
         roles=roles,
-        earlier_hours=0.4 * bell[0] + 0.4 * bell[9:][: len(roles)],
-        dinner_hour=18.4 + 0.7 * float(np.clip(bell[1], -2.0, 2.0)),
-        sleeps_hour=22.7 + 0.6 * float(np.clip(bell[0] + bell[2], -2.5, 2.5)),
+        earlier_hours=0.6 * bell[0] + 0.5 * bell[9:][: len(roles)],
+        dinner_hour=18.4 + 0.9 * float(np.clip(bell[1], -2.0, 2.0)),
+        sleeps_hour=22.7 + 0.7 * float(np.clip(bell[0] + bell[2], -2.5, 2.5)),
         evenings_out_share=0.04 + 0.22 * u[2] ** 2,
         weekends_away_share=0.02 + 0.14 * u[3] ** 2,
         electric_cooking=bool(u[4] < 0.70),
-        electric_water=bool(u[5] < 0.30),
+        # who heats with gas has hot water from the same boiler as a rule
+        electric_water=bool(u[5] < (0.35 if home.household.hvac_capacity_kw > 0.0 else 0.10)),
         night_tariff=bool(u[6] < 0.45),
+        timers=bool(u[7] < 0.6),
         # the spread of the trial homes of London and of American fleets: a factor of 5 to 10 from the frugal to the lavish
-        standby=_lognormal(0.68, bell[3]) * size**0.5,
+        standby=0.75 * _lognormal(0.45, 0.8 * bell[3] + 0.6 * bell[6]) * size**0.3,
         draughts=_lognormal(0.56, 0.8 * bell[8] + 0.4 * bell[4]),
-        gusto=_lognormal(0.55, 0.6 * bell[3] + 0.8 * bell[4]),
+        gusto=_lognormal(0.62, 0.6 * bell[3] + 0.8 * bell[4]),
+        room=float(np.clip(home.household.base_load_kw / ROOMY_KW, 0.3, 5.0)) ** 0.25,
+        whims=_lognormal(0.30, bell[5]),
     )
 
 
@@ -132,7 +145,7 @@ def days_of(home: Home, habits: Habits, calendar: LocalDays) -> Days:
     chance = Stream.of(home.seed, home.site_id, "days").uniform(calendar.index, 3 + people)
     # sum of two uniform numbers less one: bounded, standard deviation 0.41
     scatter = Stream.of(home.seed, home.site_id, "hours").uniform(calendar.index, 8 * people).reshape(days, 4, 2, people).sum(axis=2) - 1.0
-    scatter *= 2.45
+    scatter *= 2.45 * habits.whims
     role = np.array(habits.roles)
     share, leaves, length, leaves_spread, length_spread = _ROLES[role].T
     earlier = habits.earlier_hours[None, :]
@@ -147,7 +160,7 @@ def days_of(home: Home, habits: Habits, calendar: LocalDays) -> Days:
     gone = np.where(free, 3.3 + 1.4 * scatter[:, 1], length + length_spread * scatter[:, 1])
     out = chance[:, 3:] < np.where(free, 0.55, share)
     night &= out
-    wake = np.where(free, 8.3 - 0.5 * earlier, np.minimum(7.6 - 0.5 * earlier, np.where(out, leave - 0.7, 24.0))) + 0.4 * scatter[:, 2]
+    wake = np.where(free, 8.3 - 0.8 * earlier, np.minimum(7.6 - 0.8 * earlier, np.where(out, leave - 0.7, 24.0))) + 0.4 * scatter[:, 2]
     wake = np.where(out, np.minimum(wake, leave - 0.4), wake)
     sleep = habits.sleeps_hour - np.where(role == Role.PUPIL, 1.6, 0.0) + 0.5 * scatter[:, 3]
     sleep += 0.6 * np.append(rest[1:], False)[:, None]
@@ -180,7 +193,7 @@ def _activity(home: Home, index: Integers) -> Floats:
     moods = Stream.of(home.seed, home.site_id, "moods").persistent(index * DAY_US, spacing_us=DAY_US, memory_us=4 * DAY_US)
     years = Stream.of(home.seed, home.site_id, "phases of life").persistent(index * DAY_US, spacing_us=15 * DAY_US, memory_us=45 * DAY_US)
     winter = np.cos(2.0 * np.pi * (index - 15.0) / 365.2425) * (1.0 if home.latitude >= 0.0 else -1.0)
-    activity: Floats = np.exp(0.30 * moods + 0.20 * years) * (1.0 + 0.12 * winter * min(1.0, abs(home.latitude) / 50.0))
+    activity: Floats = np.exp(0.40 * moods + 0.32 * years) * (1.0 + 0.12 * winter * min(1.0, abs(home.latitude) / 50.0))
     return activity
 
 
