@@ -44,7 +44,7 @@ class WorkingFile:
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # who held the lock until now may have moved the file to its place, where it is no longer ours to write
-            ours = os.path.samestat(os.fstat(self._handle), os.stat(self.path, follow_symlinks=False))
+            ours = os.path.samestat(os.fstat(self._handle), self.path.lstat())
         except OSError:
             ours = False
         if not ours:

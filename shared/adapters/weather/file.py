@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from shared.adapters.home_file.numbers import Numbers, read_numbers
-from shared.adapters.home_file.table import Table, read_table
+from shared.adapters.home_file.table import Table, read_content, read_table
 from shared.adapters.weather.open_meteo import RADIATION, TEMPERATURE, open_meteo
 from shared.domain.errors import InvalidValueError
 from shared.domain.time import Interval
@@ -18,6 +18,8 @@ TEMPERATURES_CELSIUS = (-95.0, 65.0)
 """Wider than any air on record."""
 IRRADIANCES_W_M2 = (-20.0, 1800.0)
 """A sensor at night shows a little less than nothing; between bright clouds more than the sun alone."""
+MOST_BYTES = 200_000_000
+"""More than 150 years of hours."""
 _FAR_DEGREES = 1.0
 _OFFSET = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
 
@@ -47,13 +49,8 @@ class WeatherFile:
     @cached_property
     def _content(self) -> tuple[pd.DataFrame, tuple[float, float] | None]:
         """All rows, and the place that the file names, if any."""
-        try:
-            document = open_meteo(self._path, self._path.read_bytes())
-        except OSError as problem:
-            raise InvalidValueError(
-                "weather file", str(self._path), f"cannot be read ({problem.strerror}); give the path of a readable file"
-            ) from None
-        table = document.table if document else read_table(self._path)
+        document = open_meteo(self._path, read_content(self._path, most_bytes=MOST_BYTES))
+        table = document.table if document else read_table(self._path, most_bytes=MOST_BYTES)
         rows = _rows(self._path, table, utc_offset_seconds=document.utc_offset_seconds if document else None)
         return rows, (document.latitude, document.longitude) if document else None
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from shared.adapters.home_file.delimited import delimited_rows
 from shared.adapters.home_file.table import Table
-from shared.domain.errors import InvalidValueError
+from shared.domain.errors import InvalidValueError, require_between
 
 TEMPERATURE, RADIATION = "temperature_2m", "shortwave_radiation"
 _SECTIONS = ("hourly", "minutely_15")
@@ -60,25 +60,24 @@ def _from_json(path: Path, content: bytes) -> OpenMeteo:
     lengths = {len(values) if isinstance(values, list) else 0 for values in columns.values()}
     if len(lengths) != 1 or 0 in lengths or "time" not in columns:
         raise InvalidValueError("weather file", str(path), "has no rows of hourly values; download it again with them")
-    units = document.get(f"{section}_units", {})
+    units = document.get(f"{section}_units")
     for name in columns:
-        _in_our_unit(path, name, str(units.get(name, "")))
+        _in_our_unit(path, name, str(units.get(name, "")) if isinstance(units, dict) else "")
     frame = pd.DataFrame(columns)
     return _document(path, document, Table(path=path, frame=frame.set_axis(range(1, len(frame) + 1), axis=0), place="row"))
 
 
 def _document(path: Path, head: dict[str, str], table: Table) -> OpenMeteo:
     try:
-        return OpenMeteo(
-            table=table,
-            utc_offset_seconds=int(head["utc_offset_seconds"]),
-            latitude=float(head["latitude"]),
-            longitude=float(head["longitude"]),
-        )
-    except (KeyError, TypeError, ValueError):
+        offset, latitude, longitude = int(head["utc_offset_seconds"]), float(head["latitude"]), float(head["longitude"])
+        require_between("utc_offset_seconds", offset, -86_400, 86_400)
+        require_between("latitude", latitude, -90, 90)
+        require_between("longitude", longitude, -180, 360)
+    except (KeyError, OverflowError, TypeError, ValueError):
         raise InvalidValueError(
             "weather file", str(path), "begins like a download of Open-Meteo but its head is damaged; download it again"
         ) from None
+    return OpenMeteo(table=table, utc_offset_seconds=offset, latitude=latitude, longitude=longitude)
 
 
 def _name_and_unit(title: str) -> tuple[str, str]:

@@ -1,11 +1,17 @@
 """Files that cannot be understood: one line each, with the value and the remedy."""
 
+import gzip
+import io
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from shared.adapters.home_file import HomeFiles
+from shared.adapters.home_file.table import read_table
 from shared.domain.errors import InvalidValueError
 from tests.factories import as_nobody
 from tests.unit.adapters.home_file.layouts import Read
@@ -126,7 +132,7 @@ def test_a_file_that_is_not_there_or_may_not_be_read(tmp_path: Path) -> None:
     with pytest.raises(InvalidValueError, match=r"cannot be read \(No such file or directory\)"):
         HomeFiles().read(tmp_path / "none.csv", site_id="home")
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(InvalidValueError, match=r"cannot be read \(Is a directory\)"):
+    with pytest.raises(InvalidValueError, match="is a folder or a device; give the path of a file"):
         HomeFiles().read(tmp_path / "folder.csv", site_id="home")
 
 
@@ -143,3 +149,31 @@ def test_a_parquet_file_without_offset_names_the_remedy(tmp_path: Path) -> None:
     pd.DataFrame({"timestamp": pd.date_range("2024-06-15", periods=3, freq="h"), "load_kw": [1.0, 2.0, 3.0]}).to_parquet(path)
     with pytest.raises(InvalidValueError, match=r"have no offset \(first: 2024-06-15 00:00:00\); name their zone, for example --timezone"):
         HomeFiles().read(path, site_id="home")
+
+
+def bombs() -> Iterator[tuple[str, bytes]]:
+    """Small files that unpack to 10 MB."""
+    frame = pd.DataFrame({"load_kw": np.zeros(1_250_000)})
+    parquet = io.BytesIO()
+    frame.to_parquet(parquet)
+    yield "home.parquet", parquet.getvalue()
+    yield "home.csv.gz", gzip.compress(b"load_kw\n" + b"0" * 10_000_000)
+    yield "home.parquet.gz", gzip.compress(parquet.getvalue())
+
+
+@pytest.mark.parametrize(("name", "content"), list(bombs()), ids=lambda value: value if isinstance(value, str) else "")
+def test_a_small_file_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(tmp_path: Path, name: str, content: bytes):
+    assert len(content) < 100_000
+    (tmp_path / name).write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(InvalidValueError, match="more than 1,000,000 bytes when it is unpacked; give a part"):
+        read_table(tmp_path / name, most_bytes=1_000_000)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+
+
+def test_a_long_file_is_refused_before_all_of_it_is_read(tmp_path: Path):
+    with (tmp_path / "home.csv").open("wb") as file:
+        file.truncate(10**12)
+    with pytest.raises(InvalidValueError, match="more than 1,000,000 bytes"):
+        read_table(tmp_path / "home.csv", most_bytes=1_000_000)

@@ -1,5 +1,6 @@
 """Weather files as people have them, and what is said of those that cannot be read."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -122,6 +123,9 @@ JSON_REFUSED = {
     "numbers": (OPEN_METEO_JSON | {"hourly": {"time": 5}}, "has no rows of hourly values"),
     "ragged": (OPEN_METEO_JSON | {"hourly": {"time": ["2024-06-15T10:00"], "temperature_2m": []}}, "has no rows of hourly values"),
     "Fahrenheit": (OPEN_METEO_JSON | {"hourly_units": {"temperature_2m": "°F"}}, "must be in °C"),
+    "an offset of years": (OPEN_METEO_JSON | {"utc_offset_seconds": 10**14}, "its head is damaged"),
+    "an offset beyond all time": (OPEN_METEO_JSON | {"utc_offset_seconds": 1e300}, "its head is damaged"),
+    "a place off the globe": (OPEN_METEO_JSON | {"latitude": 152.5}, "its head is damaged"),
 }
 
 
@@ -131,6 +135,20 @@ def test_what_is_wrong_with_a_document_is_named_in_one_line(tmp_path: Path, case
     with pytest.raises(InvalidValueError, match=expected) as problem:
         read(tmp_path / "weather.json", orjson.dumps(document))
     assert "\n" not in str(problem.value)
+
+
+def test_units_that_are_no_units_are_none(tmp_path: Path):
+    assert len(read(tmp_path / "weather.json", orjson.dumps(OPEN_METEO_JSON | {"hourly_units": 3}))) == 3
+
+
+@pytest.mark.parametrize("name", ["folder.csv", "pipe.csv", "zero.csv", "loop.csv", "n" * 300, "none.csv"])
+def test_what_is_no_file_is_neither_waited_for_nor_read_without_end(tmp_path: Path, name: str):
+    (tmp_path / "folder.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "zero.csv").symlink_to("/dev/zero")
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    with pytest.raises(InvalidValueError, match="give the path of a"):
+        WeatherFile(tmp_path / name).read(latitude=0.0, longitude=0.0, interval=ALWAYS)
 
 
 def test_a_cut_off_document_is_named(tmp_path: Path):
