@@ -16,6 +16,8 @@ from shared.domain.reading import KEY_COLUMNS, READING_COLUMNS, TIME_OF_USE_PERI
 
 GROUP_ROWS = 100_000
 """A row group is written when it has at least so many: about a site-year at five minutes, 7 MB."""
+_SMALL_ROWS = 10_000
+"""Of the last row groups of a file that ran out of room."""
 _PAGES_BYTES = 1_000_000
 """More than the headers of a row group's pages, and what incompressible pages grow by."""
 _FOOTER_BYTES = 16_000
@@ -57,16 +59,19 @@ class ParquetFile:
         self._close()
 
     def settle(self) -> None:
-        """Make a readable file of the row groups that are there, and of what waits where there is room for it."""
-        if self._waiting:
-            with suppress(OSError):
-                self._write_group()
+        """Make a readable file of the row groups that are there, and of as much of what waits as there is room for."""
+        with suppress(OSError):
+            while self._waiting:
+                self._write_group(most_rows=_SMALL_ROWS)
         self._close()
 
-    def _write_group(self) -> None:
-        table, self._waiting = pa.concat_tables(self._waiting), []
+    def _write_group(self, *, most_rows: int | None = None) -> None:
+        """Write the first of what waits, or all; it waits until there is room for it."""
+        waiting = pa.concat_tables(self._waiting)
+        table = waiting.slice(0, most_rows)
         sink, writer = self._writing = self._writing or self._begun()
         self._file.reserve(sink.tell() + table.nbytes + _PAGES_BYTES + _FOOTER_BYTES * (self._groups + 2))
+        self._waiting = [waiting.slice(table.num_rows)] if table.num_rows < waiting.num_rows else []
         self._groups += 1
         writer.write_table(table, row_group_size=table.num_rows)
 
