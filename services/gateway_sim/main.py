@@ -219,6 +219,7 @@ def _historical(options: argparse.Namespace, resources: Resources, config: Gatew
     if interval.start == interval.end:
         raise UsageError(f"--end is {options.end}: must be after --start; the interval ends just before it")
     from services.gateway_sim.files.history import History, write_history
+    from services.gateway_sim.files.reading_file import too_long_for_its_disk
     from services.gateway_sim.plant.home import grid_after
     from shared.runtime.progress import progress
 
@@ -226,6 +227,8 @@ def _historical(options: argparse.Namespace, resources: Resources, config: Gatew
         _tell_of_weather(config, home_of(resources, config, interval), interval)
     grid = grid_after(interval, step=timedelta(seconds=config.interval_seconds), origin=interval.start)
     history = History(recipe=homes, text=_recipe(config, interval), grid=grid, sites=config.sites)
+    if (problem := too_long_for_its_disk(output, history.rows)) is not None:
+        print(f"warning: {problem}; what finds room will be kept", file=sys.stderr)
     if (faults := config.faults.to_faults()).any:
         from services.gateway_sim.files.faulty import labels_beside, write_faulty_history
 
@@ -287,13 +290,15 @@ def _printer(config: GatewayConfiguration) -> "Callable[[pd.DataFrame], None]":
     return printer(copy=Path(config.output_file) if config.output_file else None)
 
 
-def _add_customer_arguments(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+def _add_customer_arguments(parser: argparse.ArgumentParser, *, days: bool = False) -> None:
     modes = parser.add_mutually_exclusive_group(required=True)
     modes.add_argument("--once", action="store_true", help="one reading now: printed and stored")
     modes.add_argument("--continuous", action="store_true", help="a reading every --interval seconds from now on")
     modes.add_argument("--scheduled", action="store_true", help="the same, aligned to the clock: every multiple of --interval")
     modes.add_argument("--historical", action="store_true", help="readings from --start until just before --end, into --output")
     modes.add_argument("--generate-config", action="store_true", help="write the default configuration to the file named by --config")
+    if days:
+        modes.add_argument("--days", type=days_of_history, metavar="N", help="store the last N days, where the edge store lacks them")
     parser.add_argument("--interval", type=_whole_seconds, metavar="S", help="seconds between readings (default: the configuration's, 300)")
     parser.add_argument("--start", metavar="D", help="of --historical: 2024-01-01 (UTC) or 2024-01-01T00:00:00+01:00")
     parser.add_argument("--end", metavar="D", help="as --start; not included")
@@ -305,13 +310,11 @@ def _add_customer_arguments(parser: argparse.ArgumentParser) -> argparse._Mutual
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="a configuration in JSON; every field is optional")
     add_influx_arguments(parser)
-    return modes
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    modes = _add_customer_arguments(parser)
+    _add_customer_arguments(parser, days=True)
     parser.add_argument("--sites", type=_count_of_sites, metavar="N", help="of --historical: so many homes in one file, each another")
-    modes.add_argument("--days", type=days_of_history, metavar="N", help="store the last N days, where the edge store lacks them")
 
 
 def days_of_history(text: str) -> float:
@@ -355,7 +358,7 @@ SIMULATOR = Command(
     name="run_simulator",
     summary="Simulate a gateway: solar, battery, home, car and grid price.",
     examples=_EXAMPLES,
-    add_arguments=lambda parser: _ignore(_add_customer_arguments(parser)),
+    add_arguments=_add_customer_arguments,
     execute=_execute,
     uses=used_variables,
 )
@@ -368,10 +371,6 @@ SIMULATE = Command(
     uses=used_variables,
 )
 COMMANDS: tuple[Command, ...] = (SIMULATE,)
-
-
-def _ignore(_value: object) -> None:
-    """An argument adder returns nothing."""
 
 
 def cli(argv: Sequence[str] | None = None) -> int:

@@ -118,7 +118,11 @@ def folder(text: str) -> Path:
 def readable_file(text: str) -> Path:
     """An argparse type: a file that is there and can be read."""
     path = Path(text)
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        there = False
+    if not there:
         raise argparse.ArgumentTypeError(f"no file {text!r}; give the path of an existing file")
     if not os.access(path, os.R_OK):
         raise argparse.ArgumentTypeError(f"{text!r} may not be read by this user; change its permissions")

@@ -115,10 +115,10 @@ class Resources:
         """A bucket of InfluxDB; nothing is asked of the server yet. Raises `UsageError` for an address that is none of a server."""
         try:
             parts = urlsplit(url)
-            known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+            known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and url.isascii() and url.isprintable()
         except ValueError:
             known = False
-        if not known or parts.username or parts.password or parts.query or parts.fragment:
+        if not known or " " in url or parts.username or parts.password or parts.query or parts.fragment:
             raise UsageError(
                 f"INFLUXDB_URL is {_without_user(url)!r}: must be http://HOST:PORT or https://HOST:PORT, for example http://localhost:8086"
             )

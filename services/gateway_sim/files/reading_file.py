@@ -1,5 +1,6 @@
 """A file of readings, its form picked by its ending: complete under its name, or its finished rows in a file beside it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from services.gateway_sim.plant.columns import ReadingArrays
 from shared.runtime.cli import UsageError
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
+USUAL_BYTES = {".jsonl": 600, ".csv": 200, ".parquet": 50}
+"""Of a reading at five minutes, by ending; rather too few."""
 
 Encode = Callable[[ReadingArrays], bytes]
 
@@ -34,6 +37,16 @@ class ReadingFile(Protocol):
     def settle(self) -> None:
         """Make the file whole with the rows that are finished; a file that was not begun is left alone."""
         ...
+
+
+def too_long_for_its_disk(output: Path, rows: int) -> str | None:
+    """What to tell of a file of so many readings that will hardly find room; None where it will, or where it cannot be written."""
+    try:
+        free = shutil.disk_usage(output.parent).free
+    except OSError:
+        return None
+    size = rows * USUAL_BYTES.get(output.suffix, 0)
+    return None if size < free else f"{str(output)!r} needs about {size / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free there"
 
 
 def encoder(ending: str) -> Encode:

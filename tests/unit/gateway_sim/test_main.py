@@ -13,12 +13,14 @@ import pandas as pd
 import pytest
 
 from services.gateway_sim import main
-from services.gateway_sim.main import SIMULATE, cli, default_home
+from services.gateway_sim.files.reading_file import too_long_for_its_disk
+from services.gateway_sim.main import SIMULATE, SIMULATOR, cli, default_home
 from services.gateway_sim.settings import GatewayConfiguration
 from shared.contracts.readings import ReadingDocument
 from shared.domain.reading import READING_COLUMNS, VALUE_COLUMNS
 from shared.domain.time import Interval
-from shared.runtime.command import script
+from shared.runtime.cli import Parser
+from shared.runtime.command import Command, script
 from shared.runtime.resources import Resources
 from shared.runtime.settings import RuntimeSettings
 
@@ -261,3 +263,18 @@ def test_a_living_gateway_prints_whole_lines_and_stops_on_sigterm(mode: str, sta
     stamps = [datetime.fromisoformat(json.loads(line)["timestamp"]) for line in [*lines, *rest.splitlines()]]
     assert [later - earlier for earlier, later in pairwise(stamps)] == [timedelta(seconds=1)] * (len(stamps) - 1)
     assert list(stored(state_dir)["timestamp"]) == stamps
+
+
+def test_a_history_that_will_hardly_find_room_is_begun_with_a_warning(tmp_path: Path):
+    assert too_long_for_its_disk(tmp_path / "year.parquet", 105_120) is None
+    told = too_long_for_its_disk(tmp_path / "fleet.jsonl", 476_504_640_000_000)
+    assert told is not None
+    assert "fleet.jsonl' needs about 285,902,784.0 GB, and " in told
+    assert too_long_for_its_disk(tmp_path / "no" / "fleet.jsonl", 476_504_640_000_000) is None
+
+
+@pytest.mark.parametrize("command", [SIMULATOR, SIMULATE], ids=lambda command: command.name)
+def test_help_shows_that_one_mode_excludes_the_others(command: Command, capsys: pytest.CaptureFixture[str]):
+    parser = Parser(prog="der")
+    command.add_arguments(parser)
+    assert "(--once | --continuous | --scheduled | --historical | --generate-config" in " ".join(parser.format_usage().split())

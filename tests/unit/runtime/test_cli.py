@@ -137,6 +137,6 @@ class TestAnArgument:
     def test_that_names_a_file_must_name_one(self, tmp_path):
         (tmp_path / "home.csv").touch()
         assert readable_file(str(tmp_path / "home.csv")) == tmp_path / "home.csv"
-        for missing in (tmp_path, tmp_path / "gone.csv"):
+        for missing in (tmp_path, tmp_path / "gone.csv", tmp_path / ("n" * 300)):
             with pytest.raises(argparse.ArgumentTypeError, match="give the path of an existing file"):
                 readable_file(str(missing))

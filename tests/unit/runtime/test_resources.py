@@ -85,7 +85,19 @@ def test_the_model_folder_is_in_the_state_folder_unless_it_is_named(tmp_path, mo
 
 
 @pytest.mark.parametrize(
-    "url", ["", "localhost:8086", "ftp://localhost", "http://", "http://localhost:x", "http://localhost:99999", "http://h?a=b"]
+    "url",
+    [
+        "",
+        "localhost:8086",
+        "ftp://localhost",
+        "http://",
+        "http://localhost:x",
+        "http://localhost:99999",
+        "http://h?a=b",
+        "http://a b",
+        "http://h\n",
+        "http://h\x1b[2J",
+    ],
 )
 def test_an_address_that_is_none_of_a_server_is_named_with_an_example(tmp_path, url):
     with (
