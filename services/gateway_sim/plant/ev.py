@@ -52,7 +52,7 @@ def sessions_of(living: Living) -> Sessions:
     arrival, departure = days.calendar.utc_us(rows, arrives), days.calendar.utc_us(rows, 24.0 + leaves)
     # timers are set to a round hour of the cheap night, and forgotten by who comes later
     timer = days.calendar.utc_us(rows, np.full(len(rows), 23.0 + float(int(3.0 * u[4]))))
-    start = np.maximum(arrival, timer) if habits.night_tariff or u[5] < 0.2 else arrival
+    start = np.maximum(arrival, timer) if habits.night_tariff or u[5] < 0.4 else arrival
     departure = np.maximum(departure, start)
     return _charge(arrival, departure, start, wished_kwh=wished[rows], power_kw=power, battery_kwh=battery_kwh)
 

@@ -56,10 +56,10 @@ def _other_cells_kw(living: Living) -> Floats:
     noise = Stream.of(home.seed, home.site_id, "left on").persistent(living.lattice.middles_us, spacing_us=HOUR_US, memory_us=2 * HOUR_US)
     rows = living.lattice.day_rows(days.calendar)
     busy = days.activity[rows]
-    # a little of it at night, and in empty rooms
+    # a little of it at night, and in empty rooms; five share what two have
     on = 0.15 * habits.occupants + 0.25 * living.occupancy.present + 0.6 * living.occupancy.awake
-    on *= busy * np.exp(0.4 * noise + 0.7 * _rhythm(living, rows))
-    on *= LEFT_ON_KW * habits.gusto * habits.room
+    on *= busy * np.exp(0.4 * noise + 0.6 * _rhythm(living, rows))
+    on *= LEFT_ON_KW * habits.gusto * habits.room * (2.0 / habits.occupants) ** 0.35
     cells: Floats = habits.standby * home.household.base_load_kw + on * (1.0 - 0.85 * living.occupancy.away)
     return cells
 

@@ -131,7 +131,7 @@ def habits_of(home: Home) -> Habits:
         # the spread of the trial homes of London and of American fleets: a factor of 5 to 10 from the frugal to the lavish
         standby=0.75 * _lognormal(0.45, 0.8 * bell[3] + 0.6 * bell[6]) * size**0.3,
         draughts=_lognormal(0.56, 0.8 * bell[8] + 0.4 * bell[4]),
-        gusto=_lognormal(0.62, 0.6 * bell[3] + 0.8 * bell[4]),
+        gusto=_lognormal(0.68, 0.6 * bell[3] + 0.8 * bell[4]),
         room=float(np.clip(home.household.base_load_kw / ROOMY_KW, 0.3, 5.0)) ** 0.25,
         whims=_lognormal(0.30, bell[5]),
     )
@@ -199,4 +199,4 @@ def _activity(home: Home, index: Integers) -> Floats:
 
 def _lognormal(spread: float, bell: float) -> float:
     """Of mean about 1, at most two spreads from it, so that no lavish home becomes a farm."""
-    return float(np.exp(spread * np.clip(bell, -2.0, 1.7) - spread**2 / 2.0))
+    return float(np.exp(spread * np.clip(bell, -2.0, 1.5) - spread**2 / 2.0))
