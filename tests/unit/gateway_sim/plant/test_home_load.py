@@ -14,9 +14,9 @@ from services.gateway_sim.plant.home import simulate
 from services.gateway_sim.plant.home_load import HomeLoad, home_load_at
 from services.gateway_sim.plant.living import living_in
 from services.gateway_sim.plant.noise import Floats
-from services.gateway_sim.plant.people import habits_of
+from services.gateway_sim.plant.people import Role, habits_of
 from shared.domain.time import TimeGrid
-from tests.unit.gateway_sim.plant.households import life_of, steps_over
+from tests.unit.gateway_sim.plant.households import a_home_of, life_of, steps_over
 
 PARTS = ("hvac_kw", "appliances_kw", "lighting_kw", "other_kw")
 
@@ -112,3 +112,31 @@ def test_a_day_is_like_the_day_before_as_in_real_homes_neither_copied_nor_noise(
         hours.append(np.corrcoef(kw[1:], kw[:-1])[0, 1])
     assert 0.2 < np.median(days) < 0.6
     assert 0.4 < np.median(hours) < 0.75
+
+
+def test_a_home_keeps_its_hours_from_season_to_season_and_its_neighbour_keeps_others():
+    grid = TimeGrid(start=datetime(2024, 2, 5, tzinfo=UTC), step=timedelta(hours=1), count=24 * 112)
+    home = Home(seed=6, household=Household(has_ev=False, hvac_capacity_kw=0.0), battery=None)
+    street = [simulate(replace(home, site_id=f"home-{n}"), grid).arrays.values["total_load_kw"] for n in range(12)]
+    # the mean day of the first and of the second eight weeks, less the street's
+    early, late = (np.array([kw.reshape(2, -1, 24)[half].mean(axis=0) / kw.mean() for kw in street]) for half in (0, 1))
+    alike = np.corrcoef(early - early.mean(axis=0), late - late.mean(axis=0))[:12, 12:]
+    assert np.diag(alike).mean() > 0.5
+    assert np.diag(alike).mean() > alike[~np.eye(12, dtype=np.bool_)].mean() + 0.4
+
+
+def test_machines_with_a_clock_run_while_nobody_is_up():
+    living, _ = life_of(a_home_of(Role.WORKER), days=120)
+    idle = []
+    for timers in (False, True):
+        appliances, _ = runs_of(replace(living, habits=replace(living.habits, timers=timers)))
+        idle.append((living.occupancy.awake[living.lattice.cells_of(appliances.start_us)] == 0).sum())
+    assert idle[1] > idle[0] + 10
+
+
+def test_a_home_with_more_that_never_rests_has_more_to_switch_on():
+    energy = []
+    for base in (0.1, 1.0):
+        living, _ = life_of(Home(seed=9, household=Household(base_load_kw=base)), days=56)
+        energy.append(sum(float(((runs.end_us - runs.start_us) * runs.power_kw).sum()) for runs in runs_of(living)))
+    assert energy[1] > 1.4 * energy[0]
