@@ -17,13 +17,13 @@ SEED = 20_240_615
 
 EQUIPMENT: Mapping[Place, tuple[Household, SolarArray]] = {
     # a heat pump and an electric car charging at 3.7 kW
-    KONSTANZ: (Household(base_load_kw=0.25, has_ev=True, ev_charging_kw=3.7, hvac_capacity_kw=2.0), SolarArray()),
+    KONSTANZ: (Household(base_load_kw=0.2, has_ev=True, ev_charging_kw=3.7, hvac_capacity_kw=2.0), SolarArray()),
     # the recorded load leaves out what the owner shifts, the car among it
-    FRANCE: (Household(base_load_kw=0.25, has_ev=False, hvac_capacity_kw=2.5), SolarArray(spec=SolarSpec(capacity_kw=5.0))),
-    AARGAU: (Household(base_load_kw=0.4, has_ev=False, hvac_capacity_kw=3.0), SolarArray()),
-    FONTANA: (Household(base_load_kw=0.3, has_ev=False), SolarArray(spec=SolarSpec(capacity_kw=4.5))),
+    FRANCE: (Household(base_load_kw=0.2, has_ev=False, hvac_capacity_kw=2.5), SolarArray(spec=SolarSpec(capacity_kw=5.0))),
+    AARGAU: (Household(base_load_kw=0.3, has_ev=False, hvac_capacity_kw=3.0), SolarArray()),
+    FONTANA: (Household(base_load_kw=0.23, has_ev=False), SolarArray(spec=SolarSpec(capacity_kw=4.5))),
     # heated by gas
-    LONDON: (Household(base_load_kw=0.12, has_ev=False, hvac_capacity_kw=0.0), SolarArray(spec=SolarSpec(capacity_kw=0.0))),
+    LONDON: (Household(base_load_kw=0.09, has_ev=False, hvac_capacity_kw=0.0), SolarArray(spec=SolarSpec(capacity_kw=0.0))),
 }
 AZIMUTHS = (180.0, 200.0, 160.0, 220.0)
 """Under a clear sky the real arrays give the middle of a day's energy from half an hour before the sun's noon to an hour after."""

@@ -6,14 +6,19 @@ identify from measurements (their model TiTe), with capacities and the exchange 
 
 import numpy as np
 
+from services.gateway_sim.plant.climate import mean_celsius, synoptic_celsius
 from services.gateway_sim.plant.lattice import CELL_US, SPIN_UP_CELLS, WEEK_CELLS, Occupancy
 from services.gateway_sim.plant.living import Living
 from services.gateway_sim.plant.noise import HOUR_US, Floats, Stream
 from services.gateway_sim.plant.steps import Steps
 from services.gateway_sim.plant.tiered import tiered
 
-DESIGN_CELSIUS = -7.0
-"""The heat pump of an average house holds 20 degrees inside at this temperature outside, EN 14825's design point for average Europe."""
+DESIGN_CELSIUS = -10.0
+"""The heat pump of an average house holds 20 degrees inside at this temperature outside, EN 14825's design point of its average climate."""
+DESIGN_DEVIATIONS = 2.3
+"""Where winters are colder, at what one day in a hundred of the depth of winter falls below."""
+MEAN_LOSS, MOST_LOSS = 0.72, 1.1
+"""Of the house that a heat pump was sized for: sizes come in steps and are rounded up, and nobody lives long with one that is too small."""
 WARM_WATER_CELSIUS = 42.0
 """Of the radiators."""
 COLD_COIL_CELSIUS = 8.0
@@ -45,7 +50,8 @@ def cells_kw(living: Living) -> Floats:
     u = Stream.of(home.seed, home.site_id, "house").uniform(np.zeros(1, dtype=np.int64), 8)[0]
     capacity = home.household.hvac_capacity_kw
     # the house that this heat pump was sized for, better or worse insulated than its installer thought
-    sized_kw_k = capacity * _heating_cop(DESIGN_CELSIUS) / (20.0 - DESIGN_CELSIUS)
+    design = _design_celsius(home.latitude)
+    sized_kw_k = capacity * _heating_cop(design) / (20.0 - design)
     area_m2 = sized_kw_k / LOSS_KW_M2_K
     gains = area_m2 * (0.015 + 0.02 * u[0]) * living.sunshine_w_m2 / 1000.0
     gains += 0.07 * occupancy.present + 0.12 * occupancy.awake + 0.5 * home.household.base_load_kw * living.habits.standby
@@ -53,13 +59,20 @@ def cells_kw(living: Living) -> Floats:
     touches = Stream.of(home.seed, home.site_id, "thermostat").uniform(lattice.middles_us // HOUR_US)[:, 0] - 0.5
     heat_to += THERMOSTAT_CELSIUS * touches
     cool_to += THERMOSTAT_CELSIUS * touches
+    loss_kw_k = min(MEAN_LOSS * living.habits.draughts, MOST_LOSS) * sized_kw_k
     power = np.zeros(lattice.count)
     _live(
         living.outdoor_celsius, gains, heat_to, cool_to, power, lattice.weeks, WEEK_CELLS, SPIN_UP_CELLS, CELL_US / HOUR_US,
-        0.64 * living.habits.draughts * sized_kw_k, 0.012 * area_m2, (0.03 + 0.05 * u[1]) * area_m2, 0.008 * area_m2, capacity,
+        loss_kw_k, 0.012 * area_m2, (0.03 + 0.05 * u[1]) * area_m2, 0.008 * area_m2, capacity,
         steps=(SPIN_UP_CELLS + WEEK_CELLS) * lattice.weeks,
     )  # fmt: skip
     return power
+
+
+def _design_celsius(latitude: float) -> float:
+    winter = np.array([-1.0])
+    coldest = mean_celsius(latitude, winter) - DESIGN_DEVIATIONS * synoptic_celsius(latitude, winter)
+    return min(DESIGN_CELSIUS, float(coldest[0]))
 
 
 def _heating_cop(outdoor_celsius: float) -> float:

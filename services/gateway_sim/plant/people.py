@@ -129,7 +129,8 @@ def habits_of(home: Home) -> Habits:
         night_tariff=bool(u[6] < 0.45),
         timers=bool(u[7] < 0.6),
         # the spread of the trial homes of London and of American fleets: a factor of 5 to 10 from the frugal to the lavish
-        standby=0.75 * _lognormal(0.45, 0.8 * bell[3] + 0.6 * bell[6]) * size**0.3,
+        # near what is configured: a fleet spreads the configured value itself
+        standby=_lognormal(0.2, 0.8 * bell[3] + 0.6 * bell[6]) * size**0.15,
         draughts=_lognormal(0.56, 0.8 * bell[8] + 0.4 * bell[4]),
         gusto=_lognormal(0.68, 0.6 * bell[3] + 0.8 * bell[4]),
         room=float(np.clip(home.household.base_load_kw / ROOMY_KW, 0.3, 5.0)) ** 0.25,
