@@ -119,3 +119,16 @@ def test_summer_in_the_south_is_in_january():
 def test_a_single_step_lives_through_ten_days_only():
     living, _ = life_of(Home(), days=1 / 288, start=NEW_YEAR + timedelta(days=3))
     assert living.lattice.count == CELLS + 1
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [(52.5, 13.4), (69.6, 18.9)])
+def test_few_heat_pumps_run_flat_out_for_days_wherever_they_stand(latitude: float, longitude: float):
+    flat_out = []
+    for seed in range(12):
+        home = Home(seed=seed, timezone="Europe/Berlin", latitude=latitude, longitude=longitude)
+        full = hvac_kw(*life_of(home, days=90, start=datetime(2023, 12, 1, tzinfo=UTC))) >= 0.98 * home.household.hvac_capacity_kw
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], full.astype(int), [0]])))
+        hours_a_step = 90 * 24 / len(full)
+        flat_out.append(hours_a_step * max((edges[1::2] - edges[::2]).tolist(), default=0))
+    assert np.median(flat_out) < 12
+    assert np.mean(np.array(flat_out) > 72) < 0.2

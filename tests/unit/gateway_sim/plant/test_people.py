@@ -110,3 +110,10 @@ def test_a_night_shift_is_slept_off_by_day():
 def test_the_new_year_has_a_plan():
     living, _ = life_of(Home(seed=4), days=1, start=NEW_YEAR)
     assert np.isfinite(living.days.activity).all()
+
+
+def test_what_never_rests_is_about_what_is_configured():
+    shares = [habits_of(Home(seed=seed)).standby for seed in range(200)]
+    assert 0.95 < np.median(shares) < 1.15
+    assert min(shares) > 0.5
+    assert max(shares) < 1.8
