@@ -16,7 +16,8 @@ class WeatherHistory(Protocol):
     """Air temperature and global horizontal irradiance.
 
     A row holds the means of the time that begins at its `timestamp` and lasts as long as the shortest distance of two rows: an
-    adapter whose supplier stamps the end of an hour, or a moment, says so and converts. A value that is not known is NaN; a row that is not known is left out.
+    adapter whose supplier stamps the end of an hour, or a moment, says so and converts. A value that is not known is NaN; a row
+    that is not known is left out.
     """
 
     def read(self, *, latitude: float, longitude: float, interval: Interval) -> pd.DataFrame:
