@@ -215,9 +215,10 @@ def _historical(options: argparse.Namespace, resources: Resources, config: Gatew
     output = options.output or (Path(config.output_file) if config.output_file else None)
     if output is None:
         raise UsageError("--historical needs --output FILE.jsonl (or .csv, .parquet)")
-    interval = Interval(start=_moment(options.start, "--start"), end=_moment(options.end, "--end"))
-    if interval.start == interval.end:
-        raise UsageError(f"--end is {options.end}: must be after --start; the interval ends just before it")
+    start, end = _moment(options.start, "--start"), _moment(options.end, "--end")
+    if start >= end:
+        raise UsageError(f"--end is {options.end}: must be after --start {options.start}; the interval ends just before it")
+    interval = Interval(start=start, end=end)
     from services.gateway_sim.files.history import History, write_history
     from services.gateway_sim.files.reading_file import too_long_for_its_disk
     from services.gateway_sim.plant.home import grid_after
