@@ -112,7 +112,7 @@ def _leg(spec: BatterySpec, efficiency: float, u: float) -> float:
 
 
 def _household(base: Household, u: Floats) -> Household:
-    base_load_kw = base.base_load_kw * _around(u[0], 0.22, 4.5)
+    base_load_kw = base.base_load_kw * _around(u[0], 0.22, 3.0)
     return replace(
         base,
         base_load_kw=base_load_kw,
