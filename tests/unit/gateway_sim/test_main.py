@@ -172,7 +172,10 @@ def test_history_goes_to_the_configured_file_when_no_other_is_named(tmp_path: Pa
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--historical", "--start", "2024-03-02", "--end", "2024-03-01", "--output", "x.csv"], "--end is 2024-03-01: must be after --start 2024-03-02"),
+        (
+            ["--historical", "--start", "2024-03-02", "--end", "2024-03-01", "--output", "x.csv"],
+            "--end is 2024-03-01: must be after --start 2024-03-02",
+        ),
         (["--historical", "--start", "2024-03-02", "--end", "2024-03-02", "--output", "x.csv"], "must be after --start"),
         (["--historical", "--start", "2024-03-02", "--output", "x.csv"], "needs --start and --end"),
         (["--historical", "--start", "2024-03-01", "--end", "2024-03-02"], "needs --output"),
