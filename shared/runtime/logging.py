@@ -20,10 +20,11 @@ def configure(*, level: str, form: str) -> None:
     """Set up logging for this process, once: at once where the library is in use already, else before its first line."""
     _waiting[:] = [(level, form)]
     if "structlog" in sys.modules:
-        _set_up()
+        set_up()
 
 
-def _set_up() -> None:
+def set_up() -> None:
+    """Do what `configure` put off. Whoever opens a part that logs by itself calls this first."""
     if not _waiting:
         return
     import structlog
@@ -50,7 +51,7 @@ def logger(name: str) -> "structlog.typing.FilteringBoundLogger":
     """The logger of a part, named after it."""
     import structlog
 
-    _set_up()
+    set_up()
     return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger(part=name))
 
 

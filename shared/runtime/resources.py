@@ -24,6 +24,7 @@ from shared.ports.schedule_store import ScheduleStore
 from shared.ports.site_store import SiteStore, TariffStore
 from shared.ports.weather import WeatherHistory
 from shared.runtime.cli import UsageError
+from shared.runtime.logging import set_up
 from shared.runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Resources:
     def bus(self) -> MessageBus:
         from shared.adapters.embedded.bus import InProcessBus
 
+        set_up()
         return InProcessBus()
 
     @cached_property

@@ -1,6 +1,9 @@
 """Logs: one event per line on standard error, the correlation id in every line."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import structlog
@@ -52,3 +55,21 @@ def test_the_correlation_id_ends_with_its_work():
             assert logging.current_correlation() == "inner"
         assert logging.current_correlation() == "outer"
     assert logging.current_correlation() is None
+
+
+def test_the_first_line_of_a_program_may_be_the_buss_and_is_on_standard_error(tmp_path: Path):
+    program = """
+import sys
+from pathlib import Path
+from shared.runtime import logging
+from shared.runtime.resources import open_resources
+from shared.runtime.settings import RuntimeSettings
+logging.configure(level="info", form="json")
+with open_resources(RuntimeSettings(state_dir=Path(sys.argv[1]))) as resources:
+    resources.bus
+    from shared.adapters.embedded import bus
+    bus.log.warning("given up")
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert json.loads(done.stderr)["event"] == "given up"
