@@ -12,7 +12,7 @@ from shared.runtime.cli import Parser, run, warn
 from shared.runtime.resources import Resources, open_resources
 from shared.runtime.settings import RuntimeSettings, load
 
-NOT_YET = ("INFLUXDB_URL", "SUPABASE_URL")
+NOT_YET = ("INFLUXDB_URL",)
 """Addresses of stores that few commands know yet: whoever set them must be told when their data goes elsewhere."""
 
 

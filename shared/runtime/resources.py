@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 from urllib.parse import urlsplit
 
 from shared.ports.bus import MessageBus
@@ -29,8 +29,29 @@ from shared.runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:
     from shared.adapters.distributed.influx import InfluxEdgeStore
-    from shared.adapters.embedded.cloud_store import SqliteCloudStore
     from shared.adapters.embedded.edge_store import SqliteEdgeStore
+
+POSTGRES = ("postgresql", "postgres")
+AMQP = ("amqp", "amqps")
+
+
+class CloudStore(Protocol):
+    """The ports of one cloud store, on one file, database or server."""
+
+    sites: SiteStore
+    tariffs: TariffStore
+    readings: ReadingStore
+    quarantine: QuarantineStore
+    prices: PriceStore
+    features: FeatureStore
+    forecasts: ForecastStore
+    schedules: ScheduleStore
+    savings: SavingsStore
+    progress: ProgressStore
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
 
 
 class Resources:
@@ -47,21 +68,36 @@ class Resources:
         return SqliteEdgeStore(self._sqlite("DER_EDGE_STORE_URL", self._settings.edge_store_url, "edge.sqlite"))
 
     @cached_property
-    def _cloud(self) -> "SqliteCloudStore":
+    def _cloud(self) -> "CloudStore":
+        url = self._settings.cloud_store_url
+        if url is not None and urlsplit(url).scheme in POSTGRES:
+            from shared.adapters.distributed.postgres import PostgresCloudStore
+
+            return PostgresCloudStore(url)
+        if url is None and self._settings.supabase_url is not None:
+            from shared.adapters.distributed.supabase import SupabaseCloudStore
+
+            key = self._settings.supabase_key
+            assert key is not None  # noqa: S101  # `require_known_addresses` has asked for it
+            return SupabaseCloudStore(url=self._settings.supabase_url, key=key.get_secret_value())
         from shared.adapters.embedded.cloud_store import SqliteCloudStore
 
-        return SqliteCloudStore(self._sqlite("DER_CLOUD_STORE_URL", self._settings.cloud_store_url, "cloud.sqlite"))
+        return SqliteCloudStore(self._sqlite("DER_CLOUD_STORE_URL", url, "cloud.sqlite"))
 
     def require_known_addresses(self) -> None:
         """Raise `UsageError` for an address that has no adapter, also for one that this command would never use."""
-        for variable, url, default in (
-            ("DER_EDGE_STORE_URL", self._settings.edge_store_url, "edge.sqlite"),
-            ("DER_CLOUD_STORE_URL", self._settings.cloud_store_url, "cloud.sqlite"),
-        ):
-            if url is not None:
-                self._sqlite(variable, url, default)
-        if urlsplit(self._settings.bus_url).scheme != "memory":
-            raise UsageError(f"DER_BUS_URL is {self._settings.bus_url!r}: its scheme must be memory")
+        settings = self._settings
+        if settings.edge_store_url is not None:
+            self._sqlite("DER_EDGE_STORE_URL", settings.edge_store_url, "edge.sqlite")
+        if settings.cloud_store_url is not None and urlsplit(settings.cloud_store_url).scheme not in POSTGRES:
+            self._sqlite("DER_CLOUD_STORE_URL", settings.cloud_store_url, "cloud.sqlite")
+        if settings.cloud_store_url is None and settings.supabase_url is not None and settings.supabase_key is None:
+            raise UsageError("SUPABASE_KEY is not set: SUPABASE_URL names a server that asks for it; set both or neither")
+        if urlsplit(settings.bus_url).scheme not in ("memory", *AMQP):
+            raise UsageError(
+                f"DER_BUS_URL is {_without_user(settings.bus_url)!r}: its scheme must be memory, amqp or amqps, "
+                "for example amqp://USER:PASSWORD@localhost:5672/"
+            )
 
     def _sqlite(self, variable: str, url: str | None, default: str) -> Path:
         """The file of an embedded store. Raises `UsageError` for a scheme that has no adapter."""
@@ -69,7 +105,8 @@ class Resources:
             return self.state_dir / default
         parts = urlsplit(url)
         if parts.scheme != "sqlite":
-            raise UsageError(f"{variable} is {url!r}: its scheme must be sqlite, for example sqlite:var/{default}")
+            others = " or postgresql" if variable == "DER_CLOUD_STORE_URL" else ""
+            raise UsageError(f"{variable} is {_without_user(url)!r}: its scheme must be sqlite{others}, for example sqlite:var/{default}")
         if parts.netloc:
             raise UsageError(
                 f"{variable} is {url!r}: {parts.netloc!r} would be a host; write one slash or three, for example sqlite:var/{default}"
@@ -94,9 +131,13 @@ class Resources:
 
     @cached_property
     def bus(self) -> MessageBus:
+        set_up()
+        if urlsplit(self._settings.bus_url).scheme in AMQP:
+            from shared.adapters.distributed.rabbitmq import RabbitBus
+
+            return RabbitBus(self._settings.bus_url)
         from shared.adapters.embedded.bus import InProcessBus
 
-        set_up()
         return InProcessBus()
 
     @cached_property

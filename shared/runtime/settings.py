@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
@@ -21,7 +21,11 @@ class RuntimeSettings(BaseSettings):
     """Default: `sqlite:` file `edge.sqlite` in the state folder."""
     cloud_store_url: str | None = None
     """Default: `sqlite:` file `cloud.sqlite` in the state folder."""
+    """Or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`. Without it, `SUPABASE_URL` and `SUPABASE_KEY` are used when they are set."""
     bus_url: str = "memory:"
+    """Or `amqp://USER:PASSWORD@HOST:PORT/VHOST` (`amqps://` for TLS)."""
+    supabase_url: str | None = Field(default=None, validation_alias="SUPABASE_URL")
+    supabase_key: SecretStr | None = Field(default=None, validation_alias="SUPABASE_KEY")
     model_dir: Path | None = Field(default=None, validation_alias="FORECAST_MODEL_DIR")
     """Default: `models` in the state folder."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,0 +1,1 @@
+"""PostgreSQL as the cloud store, spoken to directly."""

@@ -1,0 +1,1 @@
+"""Supabase's REST API as the cloud store."""

@@ -1,0 +1,109 @@
+"""A RabbitMQ for tests: the one of RABBITMQ_TEST_URL, else a private process of the installed server."""
+
+import os
+import signal
+import socket
+import subprocess
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+
+from tests.live.private_process import Missing, free_port, start, stop, wait_until
+
+SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+REMEDY = "no RabbitMQ is installed; on Debian: apt-get install rabbitmq-server, or set RABBITMQ_TEST_URL and RABBITMQ_TEST_API"
+
+
+@dataclass(slots=True)
+class Broker:
+    """A running broker. Each test gets a virtual host of its own."""
+
+    host: str
+    port: int
+    api: str
+    """Of the management plugin, with user and password."""
+    user: str = "guest"
+    password: str = "guest"  # noqa: S105  # of a private process on this machine's loopback
+    folder: Path | None = None
+    process: subprocess.Popen[bytes] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def url(self, vhost: str) -> str:
+        return f"amqp://{self.user}:{self.password}@{self.host}:{self.port}/{quote(vhost, safe='')}"
+
+    def new_vhost(self) -> str:
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        self.request("PUT", f"/api/vhosts/{name}")
+        return name
+
+    def drop_vhost(self, name: str) -> None:
+        self.request("DELETE", f"/api/vhosts/{name}")
+
+    def request(self, method: str, path: str, **options: object) -> httpx.Response:
+        """Of the management API."""
+        answer = httpx.request(method, f"{self.api}{path}", auth=(self.user, self.password), timeout=20.0, **options)
+        answer.raise_for_status()
+        return answer
+
+    def begin(self) -> None:
+        """Start the private process, again after `kill` with the data that it had."""
+        assert self.folder is not None
+        log = self.folder / "server.log"
+        self.process = start([SERVER], log=log, environment=self.environment)
+        wait_until(self.answers, self.process, log=log)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        stop(self.process, signal.SIGKILL)
+
+    def end(self) -> None:
+        if self.process is not None:
+            stop(self.process)
+
+    def answers(self) -> bool:
+        """Whether it speaks AMQP and its management answers."""
+        try:
+            with socket.create_connection((self.host, self.port), timeout=1.0) as connection:
+                connection.sendall(b"AMQP\0\0\x09\x01")
+                connection.settimeout(1.0)
+                if not connection.recv(1):
+                    return False
+            return httpx.get(f"{self.api}/api/overview", auth=(self.user, self.password), timeout=2.0).status_code == 200
+        except (OSError, httpx.HTTPError):
+            return False
+
+
+def open_broker(folder: Path) -> Broker:
+    """Raises `Missing`."""
+    if url := os.environ.get("RABBITMQ_TEST_URL"):
+        parts = httpx.URL(url)
+        user, _, password = parts.userinfo.decode().partition(":")
+        api = os.environ.get("RABBITMQ_TEST_API", f"http://{parts.host}:15672")
+        return Broker(host=parts.host, port=parts.port or 5672, api=api, user=user, password=password)
+    if not SERVER.exists():
+        raise Missing(REMEDY)
+    folder.mkdir(parents=True, exist_ok=True)
+    port, api_port = free_port(), free_port()
+    (folder / "rabbitmq.conf").write_text(
+        f"listeners.tcp.1 = 127.0.0.1:{port}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {api_port}\n"
+        "log.console.level = warning\nlog.file = false\nlog.console = true\ndisk_free_limit.absolute = 50MB\n"
+    )
+    (folder / "plugins").write_text("[rabbitmq_management].\n")
+    broker = Broker(host="127.0.0.1", port=port, api=f"http://127.0.0.1:{api_port}", folder=folder)
+    broker.environment = {
+        "HOME": str(folder),
+        "RABBITMQ_NODENAME": f"der-{port}@localhost",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+        "RABBITMQ_PID_FILE": str(folder / "pid"),
+        "ERL_EPMD_PORT": str(free_port()),
+    }
+    broker.begin()
+    return broker
