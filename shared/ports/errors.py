@@ -21,8 +21,17 @@ class SchemaTooNewError(SupplierError):
     """The store was written by a newer program."""
 
 
+class LeaseLostError(SupplierError):
+    """Another worker has taken the job over, or it has ended: what was to be written is not."""
+
+
 class NotFoundError(SupplierError):
     """The named thing is not in the store."""
+
+
+class RefusedRowsError(SupplierError):
+    """A store will never take these rows as they are, though it takes others: whoever wrote them together may halve the
+    batch until the bad one is alone. Never for a wrong password, a missing table or a server that is away."""
 
 
 class RetryableError(Exception):
