@@ -9,31 +9,40 @@ COMMANDS_EXCHANGE = "der.commands"
 DEAD_EXCHANGE = "der.dead"
 
 
+RETRY_LEVELS = 3
+"""The first, the second, and every later retry wait in queues of their own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """A consumer's queue, bound to its routing keys; each has a retry and a dead queue."""
+    """A consumer's queue, bound to its routing keys."""
 
     name: str
     exchange: str
     routing_keys: tuple[str, ...]
+    shared: bool = True
+    """Shared: all processes of the consumer take from one durable queue, with retry and dead queues. Else per instance: every
+    process has a copy of its own, which ends with it, holds the newest messages, and is lossy: a sweep makes up for it."""
 
     @property
-    def retry(self) -> str:
-        return f"{self.name}.retry"
+    def retries(self) -> tuple[str, ...]:
+        """Where messages wait for their next try, a level each: a short wait never queues behind a long one."""
+        return tuple(f"{self.name}.retry.{level}" for level in range(1, RETRY_LEVELS + 1)) if self.shared else ()
 
     @property
-    def dead(self) -> str:
-        return f"{self.name}.dead"
+    def dead(self) -> str | None:
+        """Where messages go that were given up, through `DEAD_EXCHANGE` by this queue's name."""
+        return f"{self.name}.dead" if self.shared else None
 
 
-def queue(consumer: str, noun_verb: str, *event_types: type[events.Event], major: int = 1) -> Queue:
+def queue(consumer: str, noun_verb: str, *event_types: type[events.Event], major: int = 1, shared: bool = True) -> Queue:
     """The queue of a consumer for events, or for commands, which end in `.requested`. Raises `ValueError` for a mixture."""
     keys = tuple(event.TYPE for event in event_types)
     commands = {".requested." in key for key in keys}
     if len(commands) != 1:
         raise ValueError(f"queue {consumer}.{noun_verb} must take either commands or events, not {', '.join(keys) or 'nothing'}")
     exchange = COMMANDS_EXCHANGE if commands == {True} else EVENTS_EXCHANGE
-    return Queue(name=f"{consumer}.{noun_verb}.v{major}", exchange=exchange, routing_keys=keys)
+    return Queue(name=f"{consumer}.{noun_verb}.v{major}", exchange=exchange, routing_keys=keys, shared=shared)
 
 
 SYNC_READINGS = queue("sync", "readings-store", events.ReadingsRecorded)
@@ -42,10 +51,11 @@ FORECASTER_RUN = queue("forecaster", "forecast-run", events.FeaturesTableBuilt, 
 FORECASTER_TRAIN = queue("forecaster", "model-train", events.ModelTrainingRequested)
 OPTIMIZER_REPLAN = queue("optimizer", "schedule-replan", events.ForecastRunPublished)
 OPTIMIZER_RUN = queue("optimizer", "schedule-run", events.ScheduleRunRequested)
-GATEWAY_SCHEDULE = queue("gateway_sim", "schedule-follow", events.ScheduleRunPublished)
+GATEWAY_SCHEDULE = queue("gateway_sim", "schedule-follow", events.ScheduleRunPublished, shared=False)
 API_ANNOUNCE = queue(
     "api", "events-announce",
     events.SyncWindowCompleted, events.ForecastRunPublished, events.ScheduleRunPublished, events.ModelTrainingCompleted,
+    shared=False,
 )  # fmt: skip
 
 QUEUES: tuple[Queue, ...] = (

@@ -15,8 +15,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from shared.adapters.delivery import DeliveryPolicy
 from shared.adapters.distributed.influx import InfluxEdgeStore, Patience
-from shared.adapters.embedded.bus import DeliveryPolicy, InProcessBus
+from shared.adapters.embedded.bus import InProcessBus
 from shared.adapters.embedded.cloud_store import SqliteCloudStore
 from shared.adapters.embedded.edge_store import SqliteEdgeStore
 from shared.adapters.holiday_calendar import HolidayLibrary

@@ -1,4 +1,4 @@
-"""Queues as data: named by one rule, each with a retry and a dead queue, commands apart from events."""
+"""Queues as data: named by one rule, each that is shared with retry and dead queues, commands apart from events."""
 
 import re
 
@@ -6,18 +6,36 @@ import pytest
 
 from shared.contracts import events
 from shared.contracts.events import EVENTS
-from shared.contracts.topology import COMMANDS_EXCHANGE, DEAD_EXCHANGE, EVENTS_EXCHANGE, QUEUES, queue
+from shared.contracts.topology import COMMANDS_EXCHANGE, DEAD_EXCHANGE, EVENTS_EXCHANGE, QUEUES, RETRY_LEVELS, queue
+
+
+SHARED = tuple(item for item in QUEUES if item.shared)
+PER_INSTANCE = tuple(item for item in QUEUES if not item.shared)
 
 
 def test_all_names_of_queues_differ():
-    names = [name for item in QUEUES for name in (item.name, item.retry, item.dead)]
-    assert len(set(names)) == 3 * len(QUEUES)
+    names = [name for item in QUEUES for name in (item.name, *item.retries, *filter(None, [item.dead]))]
+    assert len(set(names)) == len(names) == len(QUEUES) + (RETRY_LEVELS + 1) * len(SHARED)
 
 
 @pytest.mark.parametrize("item", QUEUES, ids=lambda item: item.name)
 def test_a_queue_is_named_after_its_consumer_and_work(item):
     assert re.fullmatch(r"(gateway_sim|sync|features|forecaster|optimizer|api)\.[a-z]+-[a-z]+\.v1", item.name)
-    assert (item.retry, item.dead) == (f"{item.name}.retry", f"{item.name}.dead")
+
+
+@pytest.mark.parametrize("item", SHARED, ids=lambda item: item.name)
+def test_a_shared_queue_has_retry_and_dead_queues(item):
+    assert item.dead == f"{item.name}.dead"
+    assert item.retries == tuple(f"{item.name}.retry.{level}" for level in (1, 2, 3))
+
+
+@pytest.mark.parametrize("item", PER_INSTANCE, ids=lambda item: item.name)
+def test_a_queue_per_instance_has_neither_retry_nor_dead_queues(item):
+    assert (item.retries, item.dead) == ((), None)
+
+
+def test_announcements_and_schedules_reach_every_process_that_listens():
+    assert {item.name for item in PER_INSTANCE} == {"api.events-announce.v1", "gateway_sim.schedule-follow.v1"}
 
 
 @pytest.mark.parametrize("item", QUEUES, ids=lambda item: item.name)

@@ -241,7 +241,7 @@ class TestAHandler:
             await life.bus.publish(wrap(REQUEST, source="api", time=NOW).model_copy(update=changes))
             await life.bus.publish(wrap(REQUEST, source="api", time=NOW))
             await until(lambda: bool(handled))
-            (dead,) = await life.bus.dead_letters(OPTIMIZER_RUN)
+            (dead,) = await life.bus.dead.page(OPTIMIZER_RUN)
             assert reason in dead.reason
             assert dead.attempts == 1
 
@@ -266,8 +266,8 @@ class TestAHandler:
             for _ in range(2):
                 await life.bus.publish(wrap(REQUEST, source="api", time=NOW))
             await until(lambda: len(heard) == 2)
-            assert await life.bus.dead_letters(OPTIMIZER_RUN) == []
-            assert await life.bus.dead_letters(FORECASTER_TRAIN) == []
+            assert await life.bus.dead.page(OPTIMIZER_RUN) == []
+            assert await life.bus.dead.page(FORECASTER_TRAIN) == []
 
         with capture_logs() as lines:
             live(Parts(name="optimizer", subscriptions=[Subscription(queue=OPTIMIZER_RUN, handle=handle)]), story=story)
