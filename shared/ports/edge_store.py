@@ -36,6 +36,10 @@ class EdgeStore(Protocol):
         """The oldest `limit` readings of the interval, sorted by timestamp then device."""
         ...
 
+    def count(self, *, site_id: str, interval: Interval) -> int:
+        """How many readings of a site an interval holds; they are counted where they are, not read."""
+        ...
+
     def latest(self, *, site_id: str) -> pd.DataFrame:
         """The newest reading of each device (no rows for a site that has none)."""
         ...

@@ -48,3 +48,7 @@ class ReadingStore(Protocol):
     def changed_since(self, *, site_id: str, stored_at: datetime) -> tuple[Interval, datetime] | None:
         """The interval that holds every timestamp stored after a moment, and the newest such moment; None for none."""
         ...
+
+    def count_since(self, *, site_id: str, stored_at: datetime) -> int:
+        """How many rows of a site were stored or changed after a moment."""
+        ...

@@ -44,6 +44,15 @@ def test_reading_takes_the_oldest_of_an_interval_sorted_by_time_then_device(stor
     assert found["timestamp"].tolist() == [START + timedelta(minutes=minutes) for minutes in (15, 15, 30)]
 
 
+def test_readings_of_a_half_open_interval_are_counted(store):
+    store.write(pd.concat([readings(device_id="b", hours=2), readings(device_id="a", hours=2), readings(site_id="other")]))
+    quarter = timedelta(minutes=15)
+    assert store.count(site_id="home", interval=Interval(start=START + quarter, end=START + 3 * quarter)) == 4
+    assert store.count(site_id="home", interval=EVER) == 16
+    assert store.count(site_id="home", interval=Interval(start=START, end=START)) == 0
+    assert store.count(site_id="nobody", interval=EVER) == 0
+
+
 def test_the_latest_reading_of_each_device(store):
     store.write(pd.concat([readings(device_id="a", hours=2), readings(device_id="b", hours=1)]))
     found = store.latest(site_id="home")

@@ -162,6 +162,17 @@ def test_what_changed_since_a_moment_spans_late_rows_and_corrections(store):
     assert store.readings.changed_since(site_id="home", stored_at=newest) is None
 
 
+def test_what_was_stored_since_a_moment_is_counted(store):
+    frame = readings()
+    store.readings.upsert(frame, stored_at=NOON)
+    store.readings.upsert(readings(site_id="other"), stored_at=NOON + SECOND)
+    frame.loc[[10, 20], "total_load_kw"] = 9.0
+    store.readings.upsert(frame, stored_at=NOON + SECOND)
+    moments = (NOON - SECOND, NOON, NOON + SECOND)
+    assert [store.readings.count_since(site_id="home", stored_at=moment) for moment in moments] == [96, 2, 0]
+    assert store.readings.count_since(site_id="nobody", stored_at=DAY.start) == 0
+
+
 def test_a_repeated_delivery_is_no_change(store):
     store.readings.upsert(readings(), stored_at=NOON)
     store.readings.upsert(readings(), stored_at=NOON + SECOND)

@@ -41,6 +41,10 @@ class SqliteEdgeStore:
         with self._file.read() as connection:
             return reading_table.select(connection, site_id=site_id, interval=interval, limit=limit)
 
+    def count(self, *, site_id: str, interval: Interval) -> int:
+        with self._file.read() as connection:
+            return reading_table.count(connection, site_id=site_id, interval=interval)
+
     def latest(self, *, site_id: str) -> pd.DataFrame:
         with self._file.read() as connection:
             return reading_table.select_latest(connection, site_id=site_id)

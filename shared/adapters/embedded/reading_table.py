@@ -141,6 +141,15 @@ def select(
     return _frame(cursor, names, site_id)
 
 
+def count(connection: sqlite3.Connection, *, site_id: str, interval: Interval) -> int:
+    """How many readings of a site an interval holds."""
+    row = connection.execute(
+        "SELECT count(*) FROM readings WHERE site_id = ? AND timestamp >= ? AND timestamp < ?",
+        (site_id, micros(interval.start), micros(interval.end)),
+    ).fetchone()
+    return int(row[0])
+
+
 def select_latest(connection: sqlite3.Connection, *, site_id: str) -> pd.DataFrame:
     """The newest reading of each device of a site, sorted by timestamp then device."""
     cursor = connection.execute(

@@ -35,6 +35,7 @@ COUNT = f"{_POINTS}  |> count()\n{_OF_DEVICES.format('_value')}"
 """Of each device: the time of its first and its last reading, how many it has."""
 SITE_FIRST = f"{_SITE_POINTS}  |> first()\n{_OF_DEVICES.format('_time')}"
 SITE_LAST = f"{_SITE_POINTS}  |> last()\n{_OF_DEVICES.format('_time')}"
+SITE_COUNT = f"{_SITE_POINTS}  |> count()\n{_OF_DEVICES.format('_value')}"
 """The same for the devices of one site."""
 
 _TEXTS = ("site_id", "device_id", "_time", "time_of_use_period")

@@ -85,6 +85,12 @@ class InfluxEdgeStore:
         pages = [page for page in pages if len(page)]
         return pd.concat(pages, ignore_index=True) if pages else queries.no_readings()
 
+    def count(self, *, site_id: str, interval: Interval) -> int:
+        require_identifier("site_id", site_id)
+        within = interval.intersection(_EVER)
+        found = None if within is None else self._ask(queries.SITE_COUNT, within, _site=site_id)
+        return 0 if found is None or found.empty else int(found["_value"].sum())
+
     def latest(self, *, site_id: str) -> pd.DataFrame:
         require_identifier("site_id", site_id)
         newest = self._ask(queries.SITE_LAST, _EVER, _site=site_id)

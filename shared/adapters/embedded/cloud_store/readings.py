@@ -58,6 +58,13 @@ class SqliteReadings:
             ).fetchone()
         return None if first is None else (closed(first, last), moment(newest))
 
+    def count_since(self, *, site_id: str, stored_at: datetime) -> int:
+        with self._file.read() as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM readings WHERE site_id = ? AND stored_at > ?", (site_id, micros(stored_at))
+            ).fetchone()
+        return int(row[0])
+
 
 def _after_newest(connection: sqlite3.Connection, site_id: str, given: int) -> int:
     """The given moment, or just after the newest one stored of the site.
