@@ -15,6 +15,7 @@ from shared.ports.forecast_store import ForecastStore
 from shared.ports.holiday_calendar import HolidayCalendar
 from shared.ports.home_file import HomeFileReader
 from shared.ports.model_store import ModelStore
+from shared.ports.price_feed import PriceFeed
 from shared.ports.price_store import PriceStore
 from shared.ports.progress_store import ProgressStore
 from shared.ports.quarantine_store import QuarantineStore
@@ -22,7 +23,7 @@ from shared.ports.reading_store import ReadingStore
 from shared.ports.savings_store import SavingsStore
 from shared.ports.schedule_store import ScheduleStore
 from shared.ports.site_store import SiteStore, TariffStore
-from shared.ports.weather import WeatherHistory
+from shared.ports.weather import WeatherFeed, WeatherHistory
 from shared.runtime.cli import UsageError
 from shared.runtime.logging import set_up
 from shared.runtime.settings import RuntimeSettings
@@ -30,6 +31,8 @@ from shared.runtime.settings import RuntimeSettings
 if TYPE_CHECKING:
     from shared.adapters.distributed.influx import InfluxEdgeStore
     from shared.adapters.embedded.edge_store import SqliteEdgeStore
+    from shared.adapters.feeds.asking import Asking
+    from shared.adapters.weather import OpenMeteo
 
 POSTGRES = ("postgresql", "postgres")
 AMQP = ("amqp", "amqps")
@@ -241,9 +244,54 @@ class Resources:
 
         return WeatherFile(path)
 
+    @cached_property
+    def price_feed(self) -> PriceFeed:
+        """Of public suppliers, and of files in the folder `prices` of the state folder: series ids come with tariffs, from anybody."""
+        return self._price_feed(self.state_dir / "prices")
+
+    @cached_property
+    def price_feed_of_any_file(self) -> PriceFeed:
+        """The same for whoever may read every file anyway: paths are relative to the current folder."""
+        return self._price_feed(None)
+
+    def _price_feed(self, files: Path | None) -> PriceFeed:
+        from shared.adapters.prices import price_feed
+
+        return price_feed(
+            self._asking,
+            folder=self.state_dir / "feeds",
+            urls=self._settings.feed_urls,
+            entsoe_token=self._settings.entsoe_token,
+            files=files,
+        )
+
+    @property
+    def weather_feed(self) -> WeatherFeed:
+        return self._open_meteo
+
+    @cached_property
+    def weather_history(self) -> WeatherHistory:
+        """Observed weather of anywhere, over the network."""
+        from shared.adapters.weather import ObservedWeatherHistory
+
+        return ObservedWeatherHistory(self._open_meteo, self.clock.now)
+
+    @cached_property
+    def _open_meteo(self) -> "OpenMeteo":
+        from shared.adapters.weather import open_meteo_service
+
+        settings = self._settings
+        return open_meteo_service(self._asking, folder=self.state_dir / "feeds", urls=settings.feed_urls, key=settings.open_meteo_key)
+
+    @cached_property
+    def _asking(self) -> "Asking":
+        from shared.adapters.feeds.asking import Asking
+
+        return Asking()
+
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("_edge", "_cloud"):
+        for name in ("_edge", "_cloud", "_asking"):
             if name in self.__dict__:
                 self.__dict__[name].close()
         while self._influx:

@@ -26,6 +26,11 @@ class RuntimeSettings(BaseSettings):
     """Or `amqp://USER:PASSWORD@HOST:PORT/VHOST` (`amqps://` for TLS)."""
     supabase_url: str | None = Field(default=None, validation_alias="SUPABASE_URL")
     supabase_key: SecretStr | None = Field(default=None, validation_alias="SUPABASE_KEY")
+    feed_urls: dict[str, str] = Field(default_factory=dict)
+    """Where a supplier of prices or weather is asked instead of its public address: `{"entsoe": "https://..."}`."""
+    entsoe_token: SecretStr | None = Field(default=None, validation_alias="ENTSOE_TOKEN")
+    open_meteo_key: SecretStr | None = Field(default=None, validation_alias="OPEN_METEO_KEY")
+    """Of a paid plan; without it the free service is asked, which is for non-commercial use."""
     model_dir: Path | None = Field(default=None, validation_alias="FORECAST_MODEL_DIR")
     """Default: `models` in the state folder."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,5 +1,19 @@
-"""Weather histories: from a file."""
+"""Weather: histories from a file, and Open-Meteo over the network."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from shared.adapters.feeds.asking import Asking
+from shared.adapters.feeds.kept import Kept
+from shared.adapters.feeds.turns import Turns
 from shared.adapters.weather.file import WeatherFile
+from shared.adapters.weather.online import APART, NAME, ObservedWeatherHistory, OpenMeteo
 
-__all__ = ["WeatherFile"]
+__all__ = ["ObservedWeatherHistory", "OpenMeteo", "WeatherFile", "open_meteo_service"]
+
+
+def open_meteo_service(asking: Asking, *, folder: Path, urls: Mapping[str, str], key: SecretStr | None) -> OpenMeteo:
+    """Open-Meteo with its answers kept in a folder; `urls` beats where it is asked."""
+    return OpenMeteo(asking, kept=Kept(folder), turns=Turns(folder, NAME, apart=APART), urls=urls, key=key)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from shared.adapters.home_file.numbers import Numbers, read_numbers
 from shared.adapters.home_file.table import Table, read_content, read_table
-from shared.adapters.weather.open_meteo import RADIATION, TEMPERATURE, open_meteo
+from shared.adapters.weather.open_meteo import RADIATION, TEMPERATURE, begun_at_timestamp, open_meteo
 from shared.domain.errors import InvalidValueError
 from shared.domain.time import Interval
 from shared.ports.weather import WEATHER_COLUMNS
@@ -71,17 +71,7 @@ def _rows(path: Path, table: Table, *, utc_offset_seconds: int | None) -> pd.Dat
         "ghi_w_m2": np.maximum(ghi, 0.0),
     })  # fmt: skip
     rows = rows.drop_duplicates("timestamp", keep="last").sort_values("timestamp", ignore_index=True)
-    return _begun_at_timestamp(rows) if theirs else rows
-
-
-def _begun_at_timestamp(rows: pd.DataFrame) -> pd.DataFrame:
-    """Moments and means of the time before them, as means of the time behind each timestamp."""
-    step = rows["timestamp"].diff().min()
-    if pd.isna(step):
-        step = pd.Timedelta(timedelta(hours=1))
-    earlier = rows["temperature_celsius"].shift(1).where(rows["timestamp"].diff() == step)
-    middle = (earlier + rows["temperature_celsius"]) / 2.0
-    return rows.assign(timestamp=rows["timestamp"] - step, temperature_celsius=middle.fillna(rows["temperature_celsius"]))
+    return begun_at_timestamp(rows, ["temperature_celsius"]) if theirs else rows
 
 
 def _instants(table: Table, name: str, *, utc_offset_seconds: int | None) -> "pd.Series[pd.Timestamp]":

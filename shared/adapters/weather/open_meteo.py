@@ -1,11 +1,13 @@
-"""What Open-Meteo's API and download page give: https://open-meteo.com/en/docs/historical-weather-api.
+"""A file as Open-Meteo's API and download page give it: https://open-meteo.com/en/docs/historical-weather-api.
 
 Times are local by a constant `utc_offset_seconds`; `temperature_2m` is that of the moment, `shortwave_radiation` the mean of the
 hour before it.
 """
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
@@ -27,6 +29,19 @@ class OpenMeteo:
     utc_offset_seconds: int
     latitude: float
     longitude: float
+
+
+def begun_at_timestamp(rows: pd.DataFrame, moments: Sequence[str]) -> pd.DataFrame:
+    """Moments, and means and sums of the time before them, as means and sums of the time behind each timestamp."""
+    distances = rows["timestamp"].diff()
+    step = distances.min()
+    if pd.isna(step):
+        step = pd.Timedelta(timedelta(hours=1))
+    middles = {}
+    for name in moments:
+        earlier = rows[name].shift(1).where(distances == step)
+        middles[name] = ((earlier + rows[name]) / 2.0).fillna(rows[name])
+    return rows.assign(timestamp=rows["timestamp"] - step, **middles)
 
 
 def open_meteo(path: Path, content: bytes) -> OpenMeteo | None:
