@@ -4,7 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from shared.domain.errors import InvalidValueError
 from shared.domain.job import Job, JobKind, JobRecord, JobState, Lease
+from shared.ports.errors import NotFoundError
 
 
 class JobStore(Protocol):
@@ -66,3 +68,11 @@ class JobRegister(JobStore, Protocol):
     def prune(self, state: JobState, *, before: datetime, limit: int = 10_000) -> int:
         """Forget up to `limit` jobs that ended in this state (done or given up) before that moment; returns how many."""
         ...
+
+
+def require_retryable(job_id: str, state: str | None) -> None:
+    """What every `retry` asks of the state it finds (None: no such job)."""
+    if state is None:
+        raise NotFoundError(f"no job {job_id!r} in the store; `der jobs` lists them")
+    if state not in (JobState.FAILED, JobState.GIVEN_UP):
+        raise InvalidValueError("job", job_id, f"is {state}; only a job that failed or was given up can be tried again")

@@ -14,6 +14,7 @@ from shared.ports.feature_store import FeatureStore
 from shared.ports.forecast_store import ForecastStore
 from shared.ports.holiday_calendar import HolidayCalendar
 from shared.ports.home_file import HomeFileReader
+from shared.ports.job_store import JobRegister
 from shared.ports.model_store import ModelStore
 from shared.ports.price_feed import PriceFeed
 from shared.ports.price_store import PriceStore
@@ -51,6 +52,7 @@ class CloudStore(Protocol):
     schedules: ScheduleStore
     savings: SavingsStore
     progress: ProgressStore
+    jobs: JobRegister
 
     def close(self) -> None:
         """Let go of files and connections."""
@@ -213,6 +215,10 @@ class Resources:
     @property
     def progress(self) -> ProgressStore:
         return self._cloud.progress
+
+    @property
+    def jobs(self) -> JobRegister:
+        return self._cloud.jobs
 
     @cached_property
     def models(self) -> ModelStore:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from shared.adapters.embedded.cloud_store.features import SqliteFeatures
 from shared.adapters.embedded.cloud_store.forecasts import SqliteForecasts
+from shared.adapters.embedded.cloud_store.jobs import FencedFile, SqliteJobs
 from shared.adapters.embedded.cloud_store.prices import SqlitePrices
 from shared.adapters.embedded.cloud_store.progress import SqliteProgress
 from shared.adapters.embedded.cloud_store.quarantine import SqliteQuarantine
@@ -12,7 +13,7 @@ from shared.adapters.embedded.cloud_store.savings import SqliteSavings
 from shared.adapters.embedded.cloud_store.schedules import SqliteSchedules
 from shared.adapters.embedded.cloud_store.sites import SqliteSites
 from shared.adapters.embedded.cloud_store.tariffs import SqliteTariffs
-from shared.adapters.embedded.sqlite import Schema, SqliteFile
+from shared.adapters.embedded.sqlite import Schema
 
 CLOUD_SCHEMA = Schema(application_id=0x44455243, folder="cloud")  # "DERC"
 
@@ -21,7 +22,7 @@ class SqliteCloudStore:
     """All cloud ports on one file, which is made when one of them is first used."""
 
     def __init__(self, path: Path) -> None:
-        self._file = SqliteFile(path, CLOUD_SCHEMA)
+        self._file = FencedFile(path, CLOUD_SCHEMA)
         self.sites = SqliteSites(self._file)
         self.tariffs = SqliteTariffs(self._file)
         self.readings = SqliteReadings(self._file)
@@ -32,6 +33,7 @@ class SqliteCloudStore:
         self.schedules = SqliteSchedules(self._file)
         self.savings = SqliteSavings(self._file)
         self.progress = SqliteProgress(self._file)
+        self.jobs = SqliteJobs(self._file)
 
     def close(self) -> None:
         self._file.close()
