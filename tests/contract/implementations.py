@@ -7,26 +7,32 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 
 from shared.adapters.delivery import DeliveryPolicy
 from shared.adapters.distributed.influx import InfluxEdgeStore, Patience
+from shared.adapters.distributed.postgres import PostgresCloudStore
 from shared.adapters.embedded.bus import InProcessBus
 from shared.adapters.embedded.cloud_store import SqliteCloudStore
 from shared.adapters.embedded.edge_store import SqliteEdgeStore
 from shared.adapters.holiday_calendar import HolidayLibrary
 from shared.adapters.model_dir import ModelDir
-from shared.adapters.weather import WeatherFile
+from shared.adapters.prices import price_feed
+from shared.adapters.weather import ObservedWeatherHistory, WeatherFile, open_meteo_service
 from shared.ports.bus import MessageBus
 from shared.ports.holiday_calendar import HolidayCalendar
+from shared.ports.price_feed import PriceFeed
 from shared.ports.weather import WeatherHistory
-from tests.live import influx_server
+from tests import supplier_formats, supplier_server
+from tests.live import influx_server, servers
 
 Factory = Callable[[Path], AbstractContextManager[Any]]
 
@@ -87,6 +93,26 @@ def _sqlite_cloud(folder: Path) -> Iterator[SqliteCloudStore]:
 
 
 @contextmanager
+def _postgres_cloud(folder: Path) -> Iterator[PostgresCloudStore]:
+    """A database for each folder; the one of the folder before is dropped, for its test has ended."""
+    address = folder / "postgres"
+    if not address.exists():
+        server = servers.database()
+        while _databases:
+            server.drop_database(_databases.pop())
+        _databases.append(server.new_store())
+        address.write_text(server.url(_databases[0]))
+    store = PostgresCloudStore(address.read_text())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+_databases: list[str] = []
+
+
+@contextmanager
 def _model_dir(folder: Path) -> Iterator[ModelDir]:
     yield ModelDir(folder / "models")
 
@@ -104,6 +130,43 @@ def _in_process_bus() -> MessageBus:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldPrices:
+    """A supplier of prices in a place of the test's, and the step of its prices."""
+
+    step: timedelta
+    opened: Callable[[Path, pd.DataFrame], AbstractContextManager[tuple[PriceFeed, str]]]
+    """Gives the feed and the name of the series that holds these rows of `timestamp`, `price_per_kwh`."""
+
+
+@contextmanager
+def _price_supplier(name: str, folder: Path, rows: pd.DataFrame) -> Iterator[tuple[PriceFeed, str]]:
+    form = supplier_formats.PRICE_FORMATS[name]
+    with supplier_server.supplying(form.answering(rows)) as supplier, supplier_server.hasty() as asking:
+        token = SecretStr(supplier_formats.TOKEN)
+        yield price_feed(asking, folder=folder, urls={name: supplier.url}, entsoe_token=token, files=None), form.series_id
+
+
+@contextmanager
+def _price_file(folder: Path, rows: pd.DataFrame) -> Iterator[tuple[PriceFeed, str]]:
+    folder.mkdir(parents=True)
+    with supplier_server.hasty() as asking:
+        yield price_feed(asking, folder=folder / "feeds", urls={}, entsoe_token=None, files=None), supplier_formats.price_file(folder, rows)
+
+
+@contextmanager
+def _weather_file_of(write: Callable[[Path, pd.DataFrame], WeatherHistory], folder: Path, rows: pd.DataFrame) -> Iterator[WeatherHistory]:
+    yield write(folder, rows)
+
+
+@contextmanager
+def _weather_online(folder: Path, rows: pd.DataFrame) -> Iterator[WeatherHistory]:
+    """Open-Meteo's archive, years later."""
+    with supplier_server.supplying(supplier_formats.open_meteo(rows)) as supplier, supplier_server.hasty() as asking:
+        service = open_meteo_service(asking, folder=folder, urls={"open-meteo": supplier.url}, key=None)
+        yield ObservedWeatherHistory(service, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+
 def _weather_csv(folder: Path, rows: pd.DataFrame) -> WeatherHistory:
     rows.assign(timestamp=[moment.isoformat() for moment in rows["timestamp"]]).to_csv(folder / "weather.csv", index=False)
     return WeatherFile(folder / "weather.csv")
@@ -116,14 +179,23 @@ def _weather_parquet(folder: Path, rows: pd.DataFrame) -> WeatherHistory:
 
 EDGE_STORES: dict[str, Factory] = {"sqlite": _sqlite_edge, "influx": _influx_edge}
 ANNOUNCEMENTS: dict[str, Factory] = {"sqlite": _sqlite_edge}
-CLOUD_STORES: dict[str, Factory] = {"sqlite": _sqlite_cloud}
+CLOUD_STORES: dict[str, Factory] = {"sqlite": _sqlite_cloud, "postgres": _postgres_cloud}
 """Attributes named after the ports: sites, tariffs, readings, quarantine, prices, features, forecasts, schedules, savings, progress."""
 MODEL_STORES: dict[str, Factory] = {"folder": _model_dir}
 BUSES: dict[str, Callable[[], MessageBus]] = {"in-process": _in_process_bus}
 """With `ATTEMPTS` and `ATTEMPTS_AFTER_BUG` deliveries, room for 20 messages in a queue, and delays of milliseconds."""
 HOLIDAY_CALENDARS: dict[str, Callable[[], HolidayCalendar]] = {"library": HolidayLibrary}
-WEATHER_HISTORIES: dict[str, Callable[[Path, pd.DataFrame], WeatherHistory]] = {"csv": _weather_csv, "parquet": _weather_parquet}
+WEATHER_HISTORIES: dict[str, Callable[[Path, pd.DataFrame], AbstractContextManager[WeatherHistory]]] = {
+    "csv": partial(_weather_file_of, _weather_csv),
+    "parquet": partial(_weather_file_of, _weather_parquet),
+    "open-meteo": _weather_online,
+}
 """Each holds the rows that it is given, of Berlin."""
+
+PRICE_FEEDS: dict[str, HeldPrices] = {
+    **{name: HeldPrices(step=form.step, opened=partial(_price_supplier, name)) for name, form in supplier_formats.PRICE_FORMATS.items()},
+    "file": HeldPrices(step=timedelta(hours=1), opened=_price_file),
+}
 
 
 def fixtures_of(implementations: dict[str, Factory]) -> tuple[Any, Any]:

@@ -16,7 +16,11 @@ EVER = Interval(start=START - timedelta(days=1), end=START + timedelta(days=3650
 
 
 @pytest.fixture(params=STORES, ids=["-".join(store) for store in STORES])
-def implementation(request):
+def implementation(request, tmp_path):
+    kind, name = request.param
+    if kind == "cloud":
+        with CLOUD_STORES[name](tmp_path):
+            pass  # nothing is opened before it is used; a server that there must be is started by this process
     return request.param
 
 

@@ -6,12 +6,16 @@ import signal
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 
+from shared.adapters.distributed.postgres.address import Address, Patience
+from shared.adapters.distributed.postgres.migrations import migrate
 from tests.live.private_process import Missing, free_port, start, stop, wait_until
 
 REMEDY = "no PostgreSQL is installed; on Debian: apt-get install postgresql, or set POSTGRES_TEST_URL"
@@ -25,6 +29,7 @@ class Database:
     """`postgresql://USER[:PASSWORD]@HOST:PORT`, without a database."""
     folder: Path | None = None
     process: subprocess.Popen[bytes] | None = None
+    template: str | None = None
 
     def url(self, name: str = "postgres") -> str:
         return f"{self.address}/{name}"
@@ -33,6 +38,24 @@ class Database:
         name = f"test_{uuid.uuid4().hex[:12]}"
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return name
+
+    def new_store(self) -> str:
+        """A database with the cloud store's schema: a copy of one that was migrated once."""
+        if self.template is None:
+            name = self.new_database()
+            with psycopg.connect(self.url(name), autocommit=True) as connection:
+                list(migrate(connection, Address(self.url(name), Patience())))
+            self.template = name
+        return self.new_database(template=self.template)
+
+    @contextmanager
+    def store_url(self) -> Iterator[str]:
+        """The address of such a database, which is dropped at the end."""
+        name = self.new_store()
+        try:
+            yield self.url(name)
+        finally:
+            self.drop_database(name)
 
     def drop_database(self, name: str) -> None:
         self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -54,6 +77,8 @@ class Database:
         (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
 
     def end(self) -> None:
+        if self.folder is None and self.template is not None:
+            self.drop_database(self.template)
         if self.process is not None:
             stop(self.process, signal.SIGINT)
         if self.folder is not None:

@@ -286,7 +286,7 @@ BEGIN
   IF first < '2000-01-01' OR first >= '3000-01-01' THEN
     RAISE EXCEPTION 'timestamp is in %: must be from 2000 to 2999', to_char(first, 'YYYY-MM') USING ERRCODE = 'datetime_field_overflow';
   END IF;
-  PERFORM pg_advisory_xact_lock(hashtext('der.readings'));
+  LOCK TABLE public.readings IN SHARE UPDATE EXCLUSIVE MODE;  -- hinders neither readers nor writers
   IF to_regclass(format('der.%I', part)) IS NOT NULL THEN
     RETURN;
   END IF;
@@ -307,8 +307,10 @@ $$;
 -- Makes the partitions of `months`; locks the sites until the transaction ends. Answers with the moment under which
 -- each group is stored: the given one, or just after the newest write of its site. A group is fresh when all of it is
 -- newer or older than what its device has: then none of its rows can be there, and devices know of it already.
+-- Without `trusting` no group is.
 CREATE FUNCTION der.begin_readings(
-  sites text[], devices text[], firsts timestamptz[], lasts timestamptz[], counts bigint[], months date[], given timestamptz
+  sites text[], devices text[], firsts timestamptz[], lasts timestamptz[], counts bigint[], months date[], given timestamptz,
+  trusting boolean DEFAULT true
 ) RETURNS TABLE (stored_at timestamptz, fresh boolean)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -323,7 +325,7 @@ BEGIN
   -- a statement of its own: it sees what those have written for whom the one above had to wait
   RETURN QUERY
   WITH judged AS (
-    SELECT g.*, d.first IS NULL OR g.first > d.last OR g.last < d.first AS fresh
+    SELECT g.*, trusting AND (d.first IS NULL OR g.first > d.last OR g.last < d.first) AS fresh
     FROM unnest(sites, devices, firsts, lasts, counts) WITH ORDINALITY AS g (site_id, device_id, first, last, rows, position)
     LEFT JOIN public.devices AS d ON d.site_id = g.site_id AND d.device_id = g.device_id
   ), noted AS (
@@ -520,7 +522,7 @@ $$;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA der FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION der.tenant(), der.own_sites() TO der_service, der_sync, der_reader;
 GRANT EXECUTE ON FUNCTION
-  der.begin_readings(text[], text[], timestamptz[], timestamptz[], bigint[], date[], timestamptz),
+  der.begin_readings(text[], text[], timestamptz[], timestamptz[], bigint[], date[], timestamptz, boolean),
   der.stage_readings(), der.merge_readings(), der.put_site(text, jsonb), der.put_tariff(text, jsonb),
   der.put_prices(text, timestamptz[], timestamptz[], double precision[]), der.put_progress(public.progress)
 TO der_service, der_sync;
