@@ -1,6 +1,7 @@
 """`WeatherHistory`: weather as it was at a place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,8 +26,9 @@ def rows(count: int = 6) -> pd.DataFrame:
 
 
 @pytest.fixture(params=sorted(WEATHER_HISTORIES))
-def history(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[pd.DataFrame], WeatherHistory]:
-    return lambda held: WEATHER_HISTORIES[request.param](tmp_path, held)
+def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[pd.DataFrame], WeatherHistory]]:
+    with ExitStack() as opened:
+        yield lambda held: opened.enter_context(WEATHER_HISTORIES[request.param](tmp_path, held))
 
 
 def test_what_is_held_is_read_with_its_columns_and_kinds(history: Callable[[pd.DataFrame], WeatherHistory]):

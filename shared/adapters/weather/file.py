@@ -71,7 +71,7 @@ def _rows(path: Path, table: Table, *, utc_offset_seconds: int | None) -> pd.Dat
         "ghi_w_m2": np.maximum(ghi, 0.0),
     })  # fmt: skip
     rows = rows.drop_duplicates("timestamp", keep="last").sort_values("timestamp", ignore_index=True)
-    return begun_at_timestamp(rows, ["temperature_celsius"]) if theirs else rows
+    return begun_at_timestamp(rows, ["temperature_celsius"], lone=True) if theirs else rows
 
 
 def _instants(table: Table, name: str, *, utc_offset_seconds: int | None) -> "pd.Series[pd.Timestamp]":

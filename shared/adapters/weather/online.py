@@ -195,7 +195,7 @@ def _rows(document: Mapping[str, Any], suffix: str) -> pd.DataFrame:
     rows = pd.DataFrame({"timestamp": moments, **columns})
     if rows.empty:
         return rows
-    rows = begun_at_timestamp(rows, _MOMENTS).assign(ghi_w_m2=lambda frame: frame["ghi_w_m2"].clip(lower=0.0))
+    rows = begun_at_timestamp(rows, _MOMENTS, lone=False).assign(ghi_w_m2=lambda frame: frame["ghi_w_m2"].clip(lower=0.0))
     return rows[rows[list(WEATHER_VALUES)].notna().any(axis=1)].reset_index(drop=True)
 
 

@@ -31,8 +31,11 @@ class OpenMeteo:
     longitude: float
 
 
-def begun_at_timestamp(rows: pd.DataFrame, moments: Sequence[str]) -> pd.DataFrame:
-    """Moments, and means and sums of the time before them, as means and sums of the time behind each timestamp."""
+def begun_at_timestamp(rows: pd.DataFrame, moments: Sequence[str], *, lone: bool) -> pd.DataFrame:
+    """Moments, and means and sums of the time before them, as means and sums of the time behind each timestamp.
+
+    `lone`: a moment whose forerunner is missing stands for the mean of the two.
+    """
     distances = rows["timestamp"].diff()
     step = distances.min()
     if pd.isna(step):
@@ -40,7 +43,8 @@ def begun_at_timestamp(rows: pd.DataFrame, moments: Sequence[str]) -> pd.DataFra
     middles = {}
     for name in moments:
         earlier = rows[name].shift(1).where(distances == step)
-        middles[name] = ((earlier + rows[name]) / 2.0).fillna(rows[name])
+        middle = (earlier + rows[name]) / 2.0
+        middles[name] = middle.fillna(rows[name]) if lone else middle
     return rows.assign(timestamp=rows["timestamp"] - step, **middles)
 
 
