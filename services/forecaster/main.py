@@ -16,6 +16,7 @@ from shared.domain.site import Site
 from shared.domain.time import zone
 from shared.runtime.cli import UsageError
 from shared.runtime.command import Command, script
+from shared.runtime.life import run_until_signalled
 from shared.runtime.progress import progress
 from shared.runtime.resources import Resources
 from shared.runtime.settings import load
@@ -40,7 +41,8 @@ environment: FORECAST_MODEL_DIR, FORECAST_TEST_SIZE (share of the history that t
 
 FORECAST_EXAMPLES = """\
   {program} --site home          forecast the next 48 h and print them by the hour with their band
-  {program} --site home --json   the same as JSON"""
+  {program} --site home --json   the same as JSON
+  {program} --continuous         forecast and train for every site until Ctrl-C: on messages, every hour, every day"""
 
 NO_SITE = "there is no site yet: run run_simulator.py --once (or der import FILE --site ID), then run_cloud_sync.py --once"
 NO_FEATURES = "run run_feature_engineering.py --once first"
@@ -108,11 +110,15 @@ def execute_train(options: argparse.Namespace, resources: Resources) -> int:
 
 
 def add_forecast_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--site", metavar="ID", help="this site alone (default: all)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--site", metavar="ID", help="this site alone (default: all)")
+    what.add_argument("--continuous", action="store_true", help="keep forecasts and models of all sites up to date until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def execute_forecast(options: argparse.Namespace, resources: Resources) -> int:
+    if options.continuous:
+        return run_until_signalled(resources, [parts(resources)])
     service = build(resources)
     documents = []
     for site in _with_features(resources, _sites(service, options.site)):

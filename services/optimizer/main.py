@@ -19,6 +19,7 @@ from shared.domain.schedule import Schedule, Slot
 from shared.domain.time import zone
 from shared.runtime.cli import USAGE_STATUS, UsageError, readable_file
 from shared.runtime.command import Command, script
+from shared.runtime.life import run_until_signalled
 from shared.runtime.resources import Resources
 from shared.runtime.settings import load
 from shared.runtime.worker import Parts
@@ -61,6 +62,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--problems", metavar="FILE", type=_source, help="answer one problem on each line, in the same order; - reads standard input"
     )
+    what.add_argument("--continuous", action="store_true", help="keep the plans of all sites up to date until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print a site's plan as JSON instead of a table")
 
 
@@ -69,6 +71,8 @@ def _source(text: str) -> Path:
 
 
 def _plan(options: argparse.Namespace, resources: Resources) -> int:
+    if options.continuous:
+        return run_until_signalled(resources, [parts(resources)])
     if options.problem is not None:
         return _solve_one(options.problem, _time_limit())
     if options.problems is not None:
@@ -187,6 +191,7 @@ PLAN = Command(
     examples=(
         "  der plan --site home                    plan the next 48 hours of a site\n"
         "  der plan --site home --json             the same as JSON\n"
+        "  der plan --continuous                   on new forecasts, on request and as plans age, until Ctrl-C\n"
         "  der plan --problem problem.json         answer one problem\n"
         "  der plan --problems many.jsonl > answers.jsonl"
     ),
