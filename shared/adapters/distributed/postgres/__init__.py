@@ -4,6 +4,7 @@ from shared.adapters.distributed.postgres.address import Patience
 from shared.adapters.distributed.postgres.database import PostgresDatabase
 from shared.adapters.distributed.postgres.features import PostgresFeatures
 from shared.adapters.distributed.postgres.forecasts import PostgresForecasts
+from shared.adapters.distributed.postgres.jobs import PostgresJobs
 from shared.adapters.distributed.postgres.prices import PostgresPrices
 from shared.adapters.distributed.postgres.progress import PostgresProgress
 from shared.adapters.distributed.postgres.quarantine import PostgresQuarantine
@@ -33,6 +34,7 @@ class PostgresCloudStore:
         self.schedules = PostgresSchedules(self._database)
         self.savings = PostgresSavings(self._database)
         self.progress = PostgresProgress(self._database)
+        self.jobs = PostgresJobs(self._database)
 
     def close(self) -> None:
         """Let go of the connections."""

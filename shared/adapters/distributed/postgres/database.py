@@ -1,7 +1,8 @@
 """Transactions on one PostgreSQL database. Every read and every write of this package passes here."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
@@ -12,11 +13,13 @@ from shared.adapters.distributed.postgres.address import Address, Patience
 from shared.adapters.distributed.postgres.failures import told_apart
 from shared.adapters.distributed.postgres.migrations import require_current
 from shared.adapters.distributed.postgres.pool import Pool
+from shared.domain.job import Lease
+from shared.ports.fence import current_lease, lost
 
 CONNECTIONS = 8
 """At most so many of a process at once, and as many again for reading in bulk."""
 
-Connection = psycopg.Connection[tuple[object, ...]]
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class PostgresDatabase:
@@ -41,9 +44,18 @@ class PostgresDatabase:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that is durable when the block ends, and undone when the block raises."""
+        """A transaction that is durable when the block ends, and undone when the block raises.
+
+        Within `fenced` it holds the job against new claims; raises `LeaseLostError` where one came before.
+        """
         with self._transaction() as connection:
+            if lease := current_lease():
+                require_held(connection, lease)
             yield connection
+
+    def claiming(self) -> AbstractContextManager[Connection]:
+        """A write that no lease restricts: that of the jobs themselves."""
+        return self._transaction()
 
     def table(self, query: sql.Composable) -> pa.Table:
         """The answer of a query as columns, all at once. Its values stand in it as literals."""
@@ -77,6 +89,12 @@ class PostgresDatabase:
             with self._pool.lend(wait=self.address.patience.borrow):
                 pass  # looks at the schema
         return adbc.connect(self.address.conninfo, autocommit=True)
+
+
+def require_held(connection: Connection, lease: Lease) -> None:
+    """Raise `LeaseLostError`, or hold the job against new claims until this transaction ends."""
+    if connection.execute("SELECT der.holds_job(%s, %s)", (lease.job.job_id, lease.fence)).fetchone() != (True,):
+        raise lost(lease)
 
 
 def _works(connection: Connection) -> bool:
