@@ -17,7 +17,7 @@ from services.api.app import create_app, document
 from services.api.routes.context import Check
 from services.api.routes.live import Announcements
 from services.api.service import ApiService
-from services.api.settings import ApiSettings
+from services.api.settings import EVERYWHERE, ApiSettings
 from shared.runtime.cli import UsageError
 from shared.runtime.command import Command, script
 from shared.runtime.life import Companion, run_until_signalled
@@ -70,7 +70,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 def url_of(host: str, place: socket.socket) -> str:
     """Where a browser finds what listens there."""
-    return f"http://{f'[{host}]' if ':' in host else host}:{place.getsockname()[1]}/"
+    name = "localhost" if host == EVERYWHERE else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{place.getsockname()[1]}/"
 
 
 def server(app: FastAPI, place: socket.socket, *, ready: Callable[[], None] = lambda: None) -> Companion:
