@@ -30,6 +30,7 @@ CATALOG: dict[str, tuple[str, str]] = {
     "plan": ("services.optimizer.main", "Plan when to buy, sell or store: a site, or a problem given as JSON."),
     "backtest": ("services.embedded.backtest", "Replay policies on what really happened: bills, and what planning caught."),
     "export": ("services.embedded.export", "Write readings, forecasts, schedule or features to a file."),
+    "migrate": ("services.embedded.migrate", "Make or upgrade the tables of the cloud store on PostgreSQL, and its logins."),
     "api": ("services.api.main", "Serve the page and the REST API alone, on the stores of the state folder."),
     "openapi": ("services.api.main", "Print the OpenAPI document of the REST API."),
 }

@@ -24,6 +24,7 @@ from shared.ports.reading_store import ReadingStore
 from shared.ports.savings_store import SavingsStore
 from shared.ports.schedule_store import ScheduleStore
 from shared.ports.site_store import SiteStore, TariffStore
+from shared.ports.store_schema import StoreSchema
 from shared.ports.weather import WeatherFeed, WeatherHistory
 from shared.runtime.cli import UsageError
 from shared.runtime.logging import set_up
@@ -219,6 +220,25 @@ class Resources:
     @property
     def jobs(self) -> JobRegister:
         return self._cloud.jobs
+
+    @property
+    def store_schema(self) -> StoreSchema:
+        """The tables of the cloud store on a server. Raises `UsageError` where no such store is named."""
+        url = self._settings.cloud_store_url
+        if url is None or urlsplit(url).scheme not in POSTGRES:
+            raise UsageError(
+                "DER_CLOUD_STORE_URL names no PostgreSQL: set it to postgresql://OWNER:PASSWORD@HOST:PORT/DATABASE "
+                "(embedded stores need no migration: they keep their own tables in step)"
+            )
+        from shared.adapters.distributed.postgres.schema_keeper import PostgresSchema
+
+        return PostgresSchema(url)
+
+    def store_script(self) -> str:
+        """The tables of a cloud store on PostgreSQL as SQL."""
+        from shared.adapters.distributed.postgres.schema_keeper import script
+
+        return script()
 
     @cached_property
     def models(self) -> ModelStore:

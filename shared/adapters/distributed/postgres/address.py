@@ -34,7 +34,7 @@ class Address:
                 "cloud store", "no PostgreSQL address", "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special characters as %XX"
             ) from None
         self.patience = patience
-        self.conninfo = make_conninfo(**_defaults(patience) | given | {"options": f"{_options(patience)} {given.get('options', '')}"})
+        self.conninfo = make_conninfo("", **_defaults(patience) | given | {"options": f"{_options(patience)} {given.get('options', '')}"})
         self.user = str(given.get("user", ""))
         self.text = f"PostgreSQL database {given.get('dbname', self.user)!r} at {given.get('host', 'localhost')}:{given.get('port', 5432)}"
         """Names the database, never the password."""

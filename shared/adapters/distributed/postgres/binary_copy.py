@@ -75,12 +75,12 @@ def arrays(values: NDArray[np.float64]) -> Column:
     return Column(packed.view(f"V{kind.itemsize}"), np.full(rows, size, dtype=np.int32))
 
 
-def copy_of(columns: Sequence[Column]) -> Iterator[bytes | NDArray[np.uint8]]:
+def copy_of(columns: Sequence[Column]) -> Iterator[memoryview]:
     """What COPY … FROM STDIN (FORMAT BINARY) wants to hear, in pieces."""
-    yield _HEAD
+    yield memoryview(_HEAD)
     for start in range(0, len(columns[0].values), _CHUNK):
-        yield _rows([column[slice(start, start + _CHUNK)] for column in columns])
-    yield _END
+        yield _rows([column[slice(start, start + _CHUNK)] for column in columns]).data
+    yield memoryview(_END)
 
 
 def _rows(columns: Sequence[Column]) -> NDArray[np.uint8]:

@@ -38,7 +38,7 @@ class PostgresFeatures:
             connection.execute("CREATE TEMPORARY TABLE IF NOT EXISTS rows (LIKE public.features) ON COMMIT DELETE ROWS")
             with connection.cursor().copy("COPY pg_temp.rows FROM STDIN (FORMAT BINARY)") as copy:
                 for piece in copy_of((longs(np.full(len(stamps), catalog_id)), instants(stamps), arrays(values))):
-                    copy.write(memoryview(piece))
+                    copy.write(piece)
             connection.execute(
                 'INSERT INTO public.features SELECT * FROM pg_temp.rows ORDER BY "timestamp"'
                 ' ON CONFLICT (catalog_id, "timestamp") DO UPDATE SET "values" = excluded."values"'

@@ -33,7 +33,7 @@ class PostgresPrices:
                     [None if value != value else value for value in values],  # noqa: PLR0124  # NaN is no price
                 ),
             ).fetchone()
-        return int(row[0]) if row else 0  # type: ignore[call-overload,no-any-return]
+        return int(row[0]) if row else 0
 
     def read(self, *, series_id: str, interval: Interval, as_of: datetime | None = None) -> pd.DataFrame:
         query = sql.SQL(
@@ -62,4 +62,4 @@ class PostgresPrices:
                 'SELECT min("timestamp"), max("timestamp") + interval \'1 microsecond\' FROM public.prices WHERE series_id = %s',
                 (series_id,),
             ).fetchone()
-        return None if row is None or row[0] is None else Interval(start=row[0], end=row[1])  # type: ignore[arg-type]
+        return None if row is None or row[0] is None else Interval(start=row[0], end=row[1])

@@ -61,12 +61,12 @@ def _batches(database: PostgresDatabase, site_ids: Sequence[str]) -> Iterator[li
         ).fetchall()
     batch: list[str] = []
     rows = 0
-    for site_id, count in sorted(sizes):  # type: ignore[type-var]
-        if batch and rows + count > CHUNK:  # type: ignore[operator]
+    for site_id, count in sorted(sizes):
+        if batch and rows + count > CHUNK:
             yield batch
             batch, rows = [], 0
-        batch.append(site_id)  # type: ignore[arg-type]
-        rows += count  # type: ignore[operator]
+        batch.append(site_id)
+        rows += count
     if batch:
         yield batch
 

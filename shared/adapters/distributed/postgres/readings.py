@@ -53,8 +53,8 @@ class PostgresReadings:
             if not fresh.all():
                 connection.execute("SELECT der.stage_readings()")
                 _copy(connection, sql.Identifier("pg_temp", "incoming"), fields, np.flatnonzero(~fresh))
-                new, updated = connection.execute("SELECT inserted, updated FROM der.merge_readings()").fetchone() or (0, 0)  # type: ignore[assignment]
-                inserted += new  # type: ignore[operator]
+                new, updated = connection.execute("SELECT inserted, updated FROM der.merge_readings()").fetchone() or (0, 0)
+                inserted += new
         return UpsertCounts(inserted=inserted, updated=updated, unchanged=len(columns) - inserted - updated)
 
     def read(self, *, site_id: str, interval: Interval, columns: Sequence[str] | None = None, limit: int | None = None) -> pd.DataFrame:
@@ -72,7 +72,7 @@ class PostgresReadings:
                 f"SELECT min(first), max(last) + {_JUST_AFTER}, sum(rows)::bigint FROM public.devices WHERE site_id = %s",  # noqa: S608  # constant text
                 (site_id,),
             ).fetchone()
-        return None if row is None or row[0] is None else (Interval(start=row[0], end=row[1]), row[2])  # type: ignore[arg-type,return-value]
+        return None if row is None or row[0] is None else (Interval(start=row[0], end=row[1]), row[2])
 
     def changed_since(self, *, site_id: str, stored_at: datetime) -> tuple[Interval, datetime] | None:
         with self._database.read() as connection:
@@ -81,14 +81,14 @@ class PostgresReadings:
                 " WHERE site_id = %s AND stored_at > %s",
                 (site_id, as_utc(stored_at)),
             ).fetchone()
-        return None if row is None or row[0] is None else (Interval(start=row[0], end=row[1]), row[2])  # type: ignore[arg-type,return-value]
+        return None if row is None or row[0] is None else (Interval(start=row[0], end=row[1]), row[2])
 
     def count_since(self, *, site_id: str, stored_at: datetime) -> int:
         with self._database.read() as connection:
             row = connection.execute(
                 "SELECT count(*) FROM public.readings WHERE site_id = %s AND stored_at > %s", (site_id, as_utc(stored_at))
             ).fetchone()
-        return int(row[0]) if row else 0  # type: ignore[call-overload,no-any-return]
+        return int(row[0]) if row else 0
 
 
 def _begin(
@@ -110,7 +110,7 @@ def _begin(
         ),
     ).fetchall()
     lengths = np.diff(columns.starts, append=len(columns))
-    stored_at = np.array([micros(row[0]) for row in answer], dtype=np.int64)  # type: ignore[arg-type]
+    stored_at = np.array([micros(row[0]) for row in answer], dtype=np.int64)
     return stored_at.repeat(lengths), np.array([row[1] for row in answer], dtype=np.bool_).repeat(lengths)
 
 
@@ -132,7 +132,7 @@ def _copy(connection: Connection, table: sql.Identifier, fields: Sequence[Column
     chosen = fields if len(rows) == len(fields[0].values) else [field[rows] for field in fields]
     with connection.cursor().copy(sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, names)) as copy:
         for piece in copy_of(chosen):
-            copy.write(memoryview(piece))
+            copy.write(piece)
 
 
 def _months(stamps: NDArray[np.int64]) -> NDArray[np.int64]:
