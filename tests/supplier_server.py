@@ -122,3 +122,7 @@ def hasty(*, most_bytes: int = 1_000_000, patience: Patience = HASTY) -> Iterato
         yield asking
     finally:
         asking.close()
+
+
+def without_sleep(_seconds: float) -> None:
+    """How a test waits for its turn."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from services.sync.feeds import PriceFeedService, SeriesFetch
 from services.sync.service import SiteSync, SyncService
 from shared.contracts import topology
 from shared.contracts.events import Event, ReadingsRecorded, SyncWindowCompleted
@@ -13,9 +14,12 @@ from shared.ports.errors import RejectedMessageError
 from shared.runtime.logging import logger
 from shared.runtime.worker import Parts, Subscription, Timer
 
+FEEDS_EVERY = timedelta(minutes=5)
+"""How often it is looked whether a supplier of prices could have something new; it is asked far less often."""
 
-def parts(service: SyncService, *, clock: Clock, interval: timedelta) -> Parts:
-    """The live path and the sweep."""
+
+def parts(service: SyncService, *, clock: Clock, interval: timedelta, feeds: PriceFeedService | None = None) -> Parts:
+    """The live path, the sweep, and the prices of public suppliers."""
     failing: set[str] = set()
 
     def store(event: Event) -> Sequence[Event]:
@@ -34,8 +38,37 @@ def parts(service: SyncService, *, clock: Clock, interval: timedelta) -> Parts:
     return Parts(
         name="sync",
         subscriptions=(Subscription(queue=topology.SYNC_READINGS, handle=store),),
-        timers=(Timer(name="sync.sweep", every=interval, step=sweep),),
+        timers=(Timer(name="sync.sweep", every=interval, step=sweep), *([] if feeds is None else [_feed_timer(feeds, clock=clock)])),
     )
+
+
+def _feed_timer(feeds: PriceFeedService, *, clock: Clock) -> Timer:
+    away: set[str] = set()
+
+    def fetch() -> Sequence[Event]:
+        now = clock.now()
+        fetched = feeds.fetch(now=now, now_at=clock.now_at)
+        _tell_of_feeds(fetched, away)
+        sites = sorted({site_id for series in fetched if series.rows for site_id in series.site_ids})
+        return [SyncWindowCompleted(site_id=site_id, start=now, end=now, accepted=0, rejected=0) for site_id in sites]
+
+    return Timer(name="sync.prices", every=FEEDS_EVERY, step=fetch)
+
+
+def _tell_of_feeds(fetched: Sequence[SeriesFetch], away: set[str]) -> None:
+    """Log new prices, and when a supplier goes away and when it is back, not each time."""
+    log = logger("sync")
+    for series in fetched:
+        if series.rows:
+            log.info("prices fetched", series_id=series.series_id, rows=series.rows)
+        if series.problem is not None and series.series_id not in away:
+            log.warning(
+                "no newer prices; the last known stay in use and it is tried again", series_id=series.series_id, error=series.problem
+            )
+        if series.problem is None and series.series_id in away:
+            log.info("prices are to be had again", series_id=series.series_id)
+    away.clear()
+    away.update(series.series_id for series in fetched if series.problem is not None)
 
 
 def _tell(results: Sequence[SiteSync], failing: set[str]) -> None:

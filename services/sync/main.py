@@ -1,10 +1,12 @@
 """Composition root of sync: `run_cloud_sync.py`, `der sync`, and its part of a larger process."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
 from services.sync import handlers
+from services.sync.feeds import PriceFeedService
 from services.sync.service import SiteSync, SyncService
 from services.sync.settings import SyncSettings
 from shared.runtime.cli import UsageError, positive
@@ -43,7 +45,19 @@ def parts(resources: Resources, *, interval_seconds: float | None = None) -> Par
     """What sync brings to a process. The interval beats `SYNC_INTERVAL_SECONDS`."""
     settings = load(SyncSettings, interval_seconds=interval_seconds)
     service = build(resources, batch_size=settings.batch_size)
-    return handlers.parts(service, clock=resources.clock, interval=timedelta(seconds=settings.interval_seconds))
+    interval = timedelta(seconds=settings.interval_seconds)
+    return handlers.parts(service, clock=resources.clock, interval=interval, feeds=build_feeds(resources))
+
+
+def build_feeds(resources: Resources) -> PriceFeedService:
+    """What fetches prices of public suppliers, on these resources."""
+    return PriceFeedService(
+        sites=resources.sites,
+        tariffs=resources.tariffs,
+        readings=resources.readings,
+        prices=resources.prices,
+        feed=lambda: resources.price_feed,
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +92,9 @@ def _once(service: SyncService, resources: Resources) -> int:
         return 0
     columns = ("site", "new", "changed", "unchanged", "refused", "prices", "error")
     print_table(columns, [_result_row(result) for result in results])
+    for series in build_feeds(resources).fetch(now=clock.now(), now_at=clock.now_at):
+        told = f"{series.rows:,} new prices" if series.problem is None else f"{series.rows:,} new prices; {series.problem}"
+        print(f"{series.series_id}: {told}", file=sys.stderr)
     return 1 if any(result.error for result in results) else 0
 
 

@@ -144,7 +144,8 @@ def _price_supplier(name: str, folder: Path, rows: pd.DataFrame) -> Iterator[tup
     form = supplier_formats.PRICE_FORMATS[name]
     with supplier_server.supplying(form.answering(rows)) as supplier, supplier_server.hasty() as asking:
         token = SecretStr(supplier_formats.TOKEN)
-        yield price_feed(asking, folder=folder, urls={name: supplier.url}, entsoe_token=token, files=None), form.series_id
+        urls, sleep = {name: supplier.url}, supplier_server.without_sleep
+        yield price_feed(asking, folder=folder, urls=urls, entsoe_token=token, files=None, sleep=sleep), form.series_id
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Prices of public suppliers and of files, as one feed."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -20,9 +21,16 @@ __all__ = ["SuppliedPrices", "price_feed"]
 
 
 def price_feed(
-    asking: Asking, *, folder: Path, urls: Mapping[str, str], entsoe_token: SecretStr | None, files: Path | None
+    asking: Asking,
+    *,
+    folder: Path,
+    urls: Mapping[str, str],
+    entsoe_token: SecretStr | None,
+    files: Path | None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> SuppliedPrices:
-    """The feed of all suppliers. `folder` keeps answers, `urls` beats where a supplier is asked, `files` bounds where files may lie."""
+    """The feed of all suppliers. `folder` keeps answers, `urls` beats where a supplier is asked, `files` bounds where files may lie,
+    `sleep` is how the next turn is waited for."""
 
     def at(name: str) -> dict[str, str]:
         return {"base": urls[name]} if name in urls else {}
@@ -36,6 +44,6 @@ def price_feed(
     return SuppliedPrices(
         {supplier.name: supplier for supplier in suppliers},
         kept=Kept(folder),
-        turns={supplier.name: Turns(folder, supplier.name, apart=supplier.apart) for supplier in suppliers},
+        turns={supplier.name: Turns(folder, supplier.name, apart=supplier.apart, sleep=sleep) for supplier in suppliers},
         others={NAME: PriceFiles(files)},
     )

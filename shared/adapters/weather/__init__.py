@@ -1,6 +1,7 @@
 """Weather: histories from a file, and Open-Meteo over the network."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -14,6 +15,8 @@ from shared.adapters.weather.online import APART, NAME, ObservedWeatherHistory, 
 __all__ = ["ObservedWeatherHistory", "OpenMeteo", "WeatherFile", "open_meteo_service"]
 
 
-def open_meteo_service(asking: Asking, *, folder: Path, urls: Mapping[str, str], key: SecretStr | None) -> OpenMeteo:
-    """Open-Meteo with its answers kept in a folder; `urls` beats where it is asked."""
-    return OpenMeteo(asking, kept=Kept(folder), turns=Turns(folder, NAME, apart=APART), urls=urls, key=key)
+def open_meteo_service(
+    asking: Asking, *, folder: Path, urls: Mapping[str, str], key: SecretStr | None, sleep: Callable[[float], None] = time.sleep
+) -> OpenMeteo:
+    """Open-Meteo with its answers kept in a folder; `urls` beats where it is asked, `sleep` is how the next turn is waited for."""
+    return OpenMeteo(asking, kept=Kept(folder), turns=Turns(folder, NAME, apart=APART, sleep=sleep), urls=urls, key=key)
