@@ -51,7 +51,7 @@ def _readings(resources: Resources, site_id: str, interval: Interval | None) -> 
 
 def _features(resources: Resources, site_id: str, interval: Interval | None) -> Table:
     frame = resources.features.read(site_id=site_id, catalog_version=None, interval=interval or ALWAYS)
-    return frame, lambda: _records(frame)
+    return frame, lambda: records(frame)
 
 
 def _forecasts(resources: Resources, site_id: str, interval: Interval | None) -> Table:
@@ -105,7 +105,7 @@ _READERS: dict[str, Callable[[Resources, str, Interval | None], Table]] = {
 }
 
 
-def _records(frame: pd.DataFrame) -> Iterator[dict[str, object]]:
+def records(frame: pd.DataFrame) -> Iterator[dict[str, object]]:
     """Rows as JSON objects: moments as RFC 3339, missing values null."""
     names = [str(name) for name in frame.columns]
     for row in frame.itertuples(index=False, name=None):

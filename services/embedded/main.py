@@ -31,6 +31,8 @@ CATALOG: dict[str, tuple[str, str]] = {
     "backtest": ("services.embedded.backtest", "Replay policies on what really happened: bills, and what planning caught."),
     "export": ("services.embedded.export", "Write readings, forecasts, schedule or features to a file."),
     "migrate": ("services.embedded.migrate", "Make or upgrade the tables of the cloud store on PostgreSQL, and its logins."),
+    "prices": ("services.embedded.feeds", "Show energy prices of a public supplier or a file."),
+    "weather": ("services.embedded.feeds", "Show the weather of a place: forecast, past, or as it was forecast then."),
     "api": ("services.api.main", "Serve the page and the REST API alone, on the stores of the state folder."),
     "openapi": ("services.api.main", "Print the OpenAPI document of the REST API."),
 }

@@ -36,6 +36,12 @@ HABITS_REACH = timedelta(days=60)
 """How far before and after itself a day depends on holidays."""
 
 
+OPEN_METEO = "open-meteo"
+"""As a weather file: the reanalysis of the home's place, over the network."""
+WEATHER_REACH = timedelta(days=30)
+"""How long before itself a day depends on the weather: snow and the walls of houses."""
+
+
 def build(
     resources: Resources, config: GatewayConfiguration, *, around: timedelta = LIFETIME, lived: Interval | None = None
 ) -> "GatewayService":
@@ -74,24 +80,29 @@ def home_of(resources: Resources, config: GatewayConfiguration, interval: Interv
     """
     home = config.to_home()
     if config.weather_file is not None:
-        home = replace(home, weather=_weather(resources, home, Path(config.weather_file), lived or interval))
+        home = replace(home, weather=_weather(resources, home, config.weather_file, lived or interval))
     if (calendar := config.calendar) is None:
         return home
     first, last = (interval.start - HABITS_REACH).date(), (interval.end + HABITS_REACH).date()
     return replace(home, holidays=resources.holidays.dates(calendar, first=first, last=last))
 
 
-def _weather(resources: Resources, home: "Home", path: Path, interval: Interval) -> "ObservedWeather":
-    """All that a file knows, because houses and snow remember. Raises `UsageError` when nothing of it lies in the interval."""
+def _weather(resources: Resources, home: "Home", source: str, interval: Interval) -> "ObservedWeather":
+    """What a file, or Open-Meteo, knows of an interval and the time before it, because houses and snow remember.
+
+    Raises `UsageError` when nothing of it lies in the interval.
+    """
     from services.gateway_sim.plant.observed import observed_weather
 
     ever = Interval(start=datetime(YEARS.start, 1, 1, tzinfo=UTC), end=datetime(YEARS.stop, 1, 1, tzinfo=UTC))
-    rows = resources.weather_file(path).read(latitude=home.latitude, longitude=home.longitude, interval=ever)
+    remembered = Interval(start=interval.start - WEATHER_REACH, end=interval.end)
+    history, reach = (resources.weather_history, remembered) if source == OPEN_METEO else (resources.weather_file(Path(source)), ever)
+    rows = history.read(latitude=home.latitude, longitude=home.longitude, interval=reach)
     if not rows["timestamp"].between(interval.start, interval.end).any():
-        reach = (
+        known = (
             f"it reaches from {rows['timestamp'].min():%Y-%m-%d} to {rows['timestamp'].max():%Y-%m-%d}" if len(rows) else "it has no rows"
         )
-        raise UsageError(f"weather_file {path} says nothing of the simulated time: {reach}; give other dates or another file")
+        raise UsageError(f"weather_file {source} says nothing of the simulated time: {known}; give other dates or another file")
     return observed_weather(rows)
 
 
@@ -227,7 +238,7 @@ def _historical(options: argparse.Namespace, resources: Resources, config: Gatew
     if config.weather_file is not None:
         _tell_of_weather(config, home_of(resources, config, interval), interval)
     grid = grid_after(interval, step=timedelta(seconds=config.interval_seconds), origin=interval.start)
-    history = History(recipe=homes, text=_recipe(config, interval), grid=grid, sites=config.sites)
+    history = History(recipe=homes, text=_recipe(resources, config, interval), grid=grid, sites=config.sites)
     if (problem := too_long_for_its_disk(output, history.rows)) is not None:
         print(f"warning: {problem}; what finds room will be kept", file=sys.stderr)
     if (faults := config.faults.to_faults()).any:
@@ -250,14 +261,16 @@ def homes(text: str) -> "Callable[[int], Home]":
     document = json.loads(text)
     config = GatewayConfiguration.model_validate(document["configuration"])
     interval = Interval(start=parse_instant(document["start"]), end=parse_instant(document["end"]))
-    with open_resources(load(RuntimeSettings)) as resources:
+    with open_resources(load(RuntimeSettings, state_dir=document.get("state_dir"))) as resources:
         home = home_of(resources, config, interval)
     return (lambda _number: home) if config.sites == 1 else lambda number: member(home, number)
 
 
-def _recipe(config: GatewayConfiguration, interval: Interval) -> str:
+def _recipe(resources: Resources, config: GatewayConfiguration, interval: Interval) -> str:
     written = config.model_dump(mode="json", exclude_unset=True)  # what is written and what is not can mean different things
-    return json.dumps({"configuration": written, "start": format_instant(interval.start), "end": format_instant(interval.end)})
+    # where the answers of a supplier are kept, that other processes need not ask for them again
+    kept = {"state_dir": str(resources.state_dir)} if config.weather_file == OPEN_METEO else {}
+    return json.dumps({"configuration": written, "start": format_instant(interval.start), "end": format_instant(interval.end), **kept})
 
 
 def _configuration(resources: Resources, options: argparse.Namespace) -> GatewayConfiguration:
@@ -265,7 +278,11 @@ def _configuration(resources: Resources, options: argparse.Namespace) -> Gateway
     config = GatewayConfiguration()
     if options.config is not None:
         config = read_configuration(options.config, check=lambda found: _known_calendar(resources, found))
-    given = {"interval_seconds": options.interval, "sites": getattr(options, "sites", None)}
+    given = {
+        "interval_seconds": options.interval,
+        "sites": getattr(options, "sites", None),
+        "weather_file": getattr(options, "weather", None),
+    }
     return config.model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
@@ -315,6 +332,9 @@ def _add_customer_arguments(parser: argparse.ArgumentParser, *, days: bool = Fal
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_customer_arguments(parser, days=True)
+    parser.add_argument(
+        "--weather", metavar="FILE", help=f"real weather: a file (see docs/simulator.md), or {OPEN_METEO} for the past of the home's place"
+    )
     parser.add_argument("--sites", type=_count_of_sites, metavar="N", help="of --historical: so many homes in one file, each another")
 
 
@@ -350,6 +370,7 @@ _EXAMPLES = """\
 _MORE_EXAMPLES = """
   {program} --days 60                                sixty days of history into the edge store
   {program} --historical --start 2024-01-01 --end 2025-01-01 --output year.csv
+  {program} --days 60 --weather open-meteo           the same home in the weather that its place had
   {program} --historical --start 2024-01-01 --end 2024-01-31 --sites 1000 --output fleet.parquet
                                                      a thousand different homes, simulated on all cores
 
