@@ -1,6 +1,6 @@
 """Messages and timers in, calls of the service, messages out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from services.sync.feeds import PriceFeedService, SeriesFetch
@@ -8,38 +8,98 @@ from services.sync.service import SiteSync, SyncService
 from shared.contracts import topology
 from shared.contracts.events import Event, ReadingsRecorded, SyncWindowCompleted
 from shared.contracts.reading_frames import frame_from_documents
+from shared.domain.errors import InvalidValueError, require_identifier
 from shared.domain.time import Interval
 from shared.ports.clock import Clock
 from shared.ports.errors import RejectedMessageError
 from shared.runtime.logging import logger
-from shared.runtime.worker import Parts, Subscription, Timer
+from shared.runtime.worker import BatchSubscription, Parts, Timer
 
+MOST_MESSAGES = 50
+"""Stored together: one verdict, one write."""
 FEEDS_EVERY = timedelta(minutes=5)
 """How often it is looked whether a supplier of prices could have something new; it is asked far less often."""
 
 
 def parts(service: SyncService, *, clock: Clock, interval: timedelta, feeds: PriceFeedService | None = None) -> Parts:
     """The live path, the sweep, and the prices of public suppliers."""
-    failing: set[str] = set()
+    sweeping = Sweeping(service, clock)
 
-    def store(event: Event) -> Sequence[Event]:
-        if not isinstance(event, ReadingsRecorded):
-            raise RejectedMessageError(f"{event.TYPE} does not belong in queue {topology.SYNC_READINGS.name}")
-        readings = frame_from_documents(event.readings, site_id=event.site_id)
+    def store(events: Sequence[Event]) -> Sequence[Sequence[Event]]:
+        messages = [_recorded(event) for event in events]
+        readings = frame_from_documents(
+            [document for message in messages for document in message.readings],
+            site_id=[message.site_id for message in messages for _ in message.readings],
+        )
         now = clock.now()
-        return completed([service.store(site_id=event.site_id, readings=readings, now=now)], now=now)
-
-    def sweep() -> Sequence[Event]:
-        now = clock.now()
-        results = service.sweep(now=now, stamp=clock.now)
-        _tell(results, failing)
-        return completed(results, now=now)
+        said = {window.site_id: window for window in completed(service.store(readings=readings, now=now), now=now)}
+        # of a site with several messages the last one brought it about
+        last = {message.site_id: place for place, message in enumerate(messages)}
+        return [
+            [said[message.site_id]] if message.site_id in said and last[message.site_id] == place else []
+            for place, message in enumerate(messages)
+        ]
 
     return Parts(
         name="sync",
-        subscriptions=(Subscription(queue=topology.SYNC_READINGS, handle=store),),
-        timers=(Timer(name="sync.sweep", every=interval, step=sweep), *([] if feeds is None else [_feed_timer(feeds, clock=clock)])),
+        subscriptions=(BatchSubscription(queue=topology.SYNC_READINGS, handle=store, most=MOST_MESSAGES),),
+        timers=(
+            Timer(name="sync.sweep", every=interval, step=sweeping.step, unfinished=lambda: sweeping.unfinished),
+            *([] if feeds is None else [_feed_timer(feeds, clock=clock)]),
+        ),
     )
+
+
+def _recorded(event: Event) -> ReadingsRecorded:
+    if not isinstance(event, ReadingsRecorded):
+        raise RejectedMessageError(f"{event.TYPE} does not belong in queue {topology.SYNC_READINGS.name}")
+    try:
+        require_identifier("site_id", event.site_id)
+    except InvalidValueError as problem:
+        raise RejectedMessageError(str(problem)) from None
+    return event
+
+
+class Sweeping:
+    """A sweep, round by round: each round's news are published before the next begins, and a stop waits for one round alone."""
+
+    def __init__(self, service: SyncService, clock: Clock) -> None:
+        self._service = service
+        self._clock = clock
+        self._rounds: Iterator[list[SiteSync]] | None = None
+        self._failing: set[str] = set()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the sweep has more rounds."""
+        return self._rounds is not None
+
+    def step(self) -> Sequence[Event]:
+        """The next round of the sweep under way, or the first of a new one."""
+        rounds = self._rounds or self._service.rounds(now=self._clock.now(), stamp=self._clock.now)
+        self._rounds = None  # a round that raises ends its sweep
+        results = next(rounds, None)
+        if results is None:
+            return []
+        self._rounds = rounds
+        self._tell(results)
+        return completed(results, now=self._clock.now())
+
+    def _tell(self, results: Sequence[SiteSync]) -> None:
+        """Log what was copied, and when a site begins to fail and when it works again, not each time."""
+        log = logger("sync")
+        for result in results:
+            if result.error is not None and result.site_id not in self._failing:
+                log.warning("site not copied; it is tried again at the next sweep", site_id=result.site_id, error=result.error)
+                self._failing.add(result.site_id)
+            if result.error is None and result.site_id in self._failing:
+                log.info("site is copied again", site_id=result.site_id)
+                self._failing.discard(result.site_id)
+            if result.changed:
+                log.info(
+                    "readings copied",
+                    site_id=result.site_id, new=result.inserted, changed=result.updated, refused=result.rejected, prices=result.prices,
+                )  # fmt: skip
 
 
 def _feed_timer(feeds: PriceFeedService, *, clock: Clock) -> Timer:
@@ -71,24 +131,7 @@ def _tell_of_feeds(fetched: Sequence[SeriesFetch], away: set[str]) -> None:
     away.update(series.series_id for series in fetched if series.problem is not None)
 
 
-def _tell(results: Sequence[SiteSync], failing: set[str]) -> None:
-    """Log what was copied, and when a site begins to fail and when it works again, not each time."""
-    log = logger("sync")
-    for result in results:
-        if result.error is not None and result.site_id not in failing:
-            log.warning("site not copied; it is tried again at the next sweep", site_id=result.site_id, error=result.error)
-        if result.error is None and result.site_id in failing:
-            log.info("site is copied again", site_id=result.site_id)
-        if result.changed:
-            log.info(
-                "readings copied",
-                site_id=result.site_id, new=result.inserted, changed=result.updated, refused=result.rejected, prices=result.prices,
-            )  # fmt: skip
-    failing.clear()
-    failing.update(result.site_id for result in results if result.error is not None)
-
-
-def completed(results: Sequence[SiteSync], *, now: datetime) -> list[Event]:
+def completed(results: Sequence[SiteSync], *, now: datetime) -> list[SyncWindowCompleted]:
     """One message for each site of which the cloud knows something new.
 
     Its interval holds the new readings; it is empty, at `now`, where only prices or the site itself are new.

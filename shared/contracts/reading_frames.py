@@ -1,34 +1,41 @@
 """Readings from documents to columns and back: the one conversion between what a gateway sends and what stores keep."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from shared.contracts.readings import BatteryReading, GridPriceReading, HomeLoadReading, ReadingDocument, SolarReading
-from shared.domain.reading import FIELDS, READING_COLUMNS, Quality
+from shared.domain.reading import FIELDS, KEY_COLUMNS, VALUE_COLUMNS, Quality
+from shared.domain.time import EPOCH
 
 _TEXT = pd.StringDtype(na_value=np.nan)
+_MICROSECOND = timedelta(microseconds=1)
 
 
-def frame_from_documents(documents: Sequence[ReadingDocument], *, site_id: str) -> pd.DataFrame:
-    """Readings as `READING_COLUMNS`, in the order given: null is NaN (text: None), quality is good until someone judges it."""
+def frame_from_documents(documents: Sequence[ReadingDocument], *, site_id: str | Sequence[str]) -> pd.DataFrame:
+    """Readings as `READING_COLUMNS`, in the order given: null is NaN (text: None), quality is good until someone judges it.
+
+    `site_id` is that of all, or of each.
+    """
     count = len(documents)
-    columns: dict[str, object] = {
-        "site_id": pd.array([site_id] * count, dtype=_TEXT),
-        "device_id": pd.array([document.device_id for document in documents], dtype=_TEXT),
-        "timestamp": pd.DatetimeIndex([document.timestamp for document in documents], tz="UTC").as_unit("us"),
-        "time_of_use_period": np.array([document.grid_price.time_of_use_period for document in documents], dtype=object),
-        "quality": np.full(count, int(Quality.GOOD), dtype=np.int64),
-    }
-    for section, fields in _BY_SECTION.items():
-        parts: Iterable[object] = [getattr(document, section) for document in documents] if section else documents
-        for name, column in fields:
-            # None becomes NaN: a gap stays a gap
-            columns[column] = np.array([getattr(part, name) for part in parts], dtype=np.float64)
-    return pd.DataFrame(columns)[list(READING_COLUMNS)]
+    # one block of numbers; None becomes NaN: a gap stays a gap
+    values = np.array([_NUMBERS(document) for document in documents], dtype=np.float64).reshape(count, len(VALUE_COLUMNS))
+    frame = pd.DataFrame(values, columns=list(VALUE_COLUMNS))
+    moments = np.array([(document.timestamp - EPOCH) // _MICROSECOND for document in documents], dtype=np.int64)
+    keys: tuple[Any, ...] = (
+        pd.array([site_id] * count if isinstance(site_id, str) else site_id, dtype=_TEXT),
+        pd.array([document.device_id for document in documents], dtype=_TEXT),
+        pd.DatetimeIndex(moments.view("datetime64[us]")).tz_localize("UTC"),
+    )
+    for place, (name, column) in enumerate(zip(KEY_COLUMNS, keys, strict=True)):
+        frame.insert(place, name, column)
+    frame["time_of_use_period"] = np.array([document.grid_price.time_of_use_period for document in documents], dtype=object)
+    frame["quality"] = np.full(count, int(Quality.GOOD), dtype=np.int64)
+    return frame
 
 
 def documents_from_frame(frame: pd.DataFrame) -> list[ReadingDocument]:
@@ -69,6 +76,8 @@ def _fields_by_section() -> dict[str, list[tuple[str, str]]]:
 
 
 _BY_SECTION = _fields_by_section()
+_NUMBERS = attrgetter(*(f"{field.section}.{field.name}" if field.section else field.name for field in FIELDS))
+"""Every number of a document, in the order of `VALUE_COLUMNS`."""
 
 
 def _values(frame: pd.DataFrame, column: str) -> list[float | None]:

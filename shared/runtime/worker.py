@@ -5,21 +5,31 @@ Steps are synchronous and run in threads, so CPU work never holds up the event l
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import uuid4
 
 from pydantic import ValidationError
 
 from shared.contracts.envelope import Envelope, UnknownEventError, wrap
 from shared.contracts.events import Event
 from shared.contracts.topology import Queue
-from shared.ports.bus import MessageBus
+from shared.ports.bus import Handler, MessageBus
 from shared.ports.clock import Clock
 from shared.ports.errors import RejectedMessageError, SupplierError, UnavailableError
+from shared.runtime.batching import Batcher, BatchStep
 from shared.runtime.logging import correlation, logger
+
+_message_id: ContextVar[str | None] = ContextVar("message_id", default=None)
 
 Step = Callable[[], Sequence[Event]]
 MessageStep = Callable[[Event], Sequence[Event]]
+
+
+def message_id() -> str:
+    """The id of the message that is being handled: the same each time it is delivered. A new one outside of messages."""
+    return _message_id.get() or str(uuid4())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +41,17 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSubscription:
+    """A queue whose messages are handled together: at most `most`, or what has come within `linger`. Each is done or failed
+    for itself; when a batch fails by a bug or a rejection its messages are tried one by one."""
+
+    queue: Queue
+    handle: BatchStep
+    most: int
+    linger: timedelta = timedelta(milliseconds=20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timer:
     """A step run at once and then at every multiple of an interval since its start; late ticks are not made up in a burst."""
 
@@ -38,6 +59,8 @@ class Timer:
     every: timedelta
     step: Step
     at_once: bool = True
+    unfinished: Callable[[], bool] = lambda: False
+    """Asked after each run: while it is true the step runs again at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +68,10 @@ class Parts:
     """What a service brings to a process."""
 
     name: str
-    subscriptions: Sequence[Subscription] = ()
+    subscriptions: Sequence[Subscription | BatchSubscription] = ()
     timers: Sequence[Timer] = ()
+    stopping: Sequence[Callable[[], None]] = ()
+    """Called when the process is told to stop, so that long steps can end early."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,12 +90,20 @@ class Worker:
         """Until `stop` is set. Running steps finish; the bus is closed by who opened it."""
         for parts in self.parts:
             for subscription in parts.subscriptions:
-                await self.bus.consume(subscription.queue, self._handler(parts.name, subscription))
+                if isinstance(subscription, BatchSubscription):
+                    # as many again, so that the next batch is there when one is done
+                    handler = self._batch_handler(parts.name, subscription)
+                    await self.bus.consume(subscription.queue, handler, prefetch=2 * subscription.most)
+                else:
+                    await self.bus.consume(subscription.queue, self._handler(parts.name, subscription))
         async with asyncio.TaskGroup() as tasks:
             for parts in self.parts:
                 for timer in parts.timers:
                     tasks.create_task(self._tick(parts.name, timer, stop))
             await stop.wait()
+            for parts in self.parts:
+                for tell in parts.stopping:
+                    tell()
 
     async def publish(self, events: Sequence[Event], *, source: str, cause: Envelope | None = None) -> None:
         """Publish what a step did. A bus that does not answer is reported and forgotten: the next sweep makes up for it."""
@@ -82,6 +115,7 @@ class Worker:
 
     def _handler(self, source: str, subscription: Subscription) -> Callable[[Envelope], "asyncio.Future[None]"]:
         async def handle(envelope: Envelope) -> None:
+            _message_id.set(envelope.id)
             with correlation(envelope.correlationid):
                 try:
                     event = envelope.event()
@@ -92,6 +126,15 @@ class Worker:
 
         return handle  # type: ignore[return-value]
 
+    def _batch_handler(self, source: str, subscription: BatchSubscription) -> Handler:
+        batcher = Batcher(step=subscription.handle, most=subscription.most, linger=subscription.linger)
+
+        async def handle(envelope: Envelope) -> None:
+            with correlation(envelope.correlationid):
+                await self.publish(await batcher.handle(envelope), source=source, cause=envelope)
+
+        return handle
+
     async def _tick(self, source: str, timer: Timer, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         started, interval, ticks = loop.time(), timer.every.total_seconds(), 0
@@ -99,6 +142,8 @@ class Worker:
             ticks = 1
         while not await _wait(stop, started + ticks * interval - loop.time()):
             await self._run(source, timer)
+            while timer.unfinished() and not stop.is_set():
+                await self._run(source, timer)
             ticks = max(ticks + 1, int((loop.time() - started) // interval) + 1)
 
     async def _run(self, source: str, timer: Timer) -> None:

@@ -5,7 +5,8 @@ Verdicts depend on the row, its site and (for a clock that runs ahead) on the mo
 row that is read twice is judged the same.
 """
 
-import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,8 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from services.sync.replication.refusal import AHEAD_OF_CLOCK, quarantine_rows
 from shared.domain.balance import net_grid_flow_kw
-from shared.domain.reading import FIELDS, KEY_COLUMNS, READING_COLUMNS, VALUE_COLUMNS, Quality, nested_from_flat
+from shared.domain.reading import FIELDS, READING_COLUMNS, VALUE_COLUMNS, Quality
 from shared.domain.site import Site
 from shared.domain.time import Instants, instant64
 
@@ -25,18 +27,17 @@ RATED_MARGIN = 1.2
 BALANCE_TOLERANCE = 0.01
 BALANCE_TOLERANCE_KW = 0.05
 
-AHEAD_OF_CLOCK = "timestamp is more than 5 minutes ahead of the clock"
-QUARANTINE_COLUMNS = ("site_id", "device_id", "timestamp", "reason", "document", "stored_at")
-
-_IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OLDEST = np.datetime64("2000-01-01", "us")
 _NO_CALENDAR = np.datetime64("3000-01-01", "us")
 _LOW = np.array([field.low for field in FIELDS])
 _HIGH = np.array([field.high for field in FIELDS])
 _SPAN = _HIGH - _LOW
+_COLUMNS = list(READING_COLUMNS)
 
 Mask = NDArray[np.bool_]
 Values = NDArray[np.float64]
+Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,33 +50,27 @@ class Verdicts:
     """`QUARANTINE_COLUMNS`."""
 
 
-def judge(readings: pd.DataFrame, *, site: Site, now: datetime) -> Verdicts:
-    """Judge readings of one site. Values are never changed: a doubtful one is kept and flagged."""
-    frame = readings.reindex(columns=list(READING_COLUMNS)).reset_index(drop=True)
+def judge(readings: pd.DataFrame, *, sites: Mapping[str, Site], now: datetime) -> Verdicts:
+    """Judge readings of these sites. Values are never changed: a doubtful one is kept and flagged."""
+    frame = readings if list(readings.columns) == _COLUMNS else readings.reindex(columns=_COLUMNS)
     stamps = frame["timestamp"].to_numpy(dtype="datetime64[us]")
     values = frame[list(VALUE_COLUMNS)].to_numpy(dtype=np.float64)
-    reasons = _reasons(frame, stamps, values, now)
+    of_site, site_ids = _coded(frame["site_id"])
+    of_device, device_ids = _coded(frame["device_id"])
+    reasons = _reasons(stamps, values, now)
+    for name, codes, texts in (("site_id", of_site, site_ids), ("device_id", of_device, device_ids)):
+        reasons[~_sound(codes, texts)] = f"{name} is not 1 to 64 letters, digits, '.', '_' or '-'"
     refused = reasons != ""
-    accepted = frame[~refused]
-    given = pd.to_numeric(accepted["quality"]).fillna(0).astype(np.int64)
-    accepted = accepted.assign(quality=given | _flags(values[~refused], stamps[~refused], site=site, now=now))
+    kept = np.flatnonzero(~refused)
+    kept = kept[_newest_of_each_key(of_site[kept], of_device[kept], stamps[kept])]
+    accepted = frame if len(kept) == len(frame) else frame.take(kept)
+    rated = _Rated.of([sites[text] if isinstance(text, str) and text in sites else None for text in site_ids])
+    given = pd.to_numeric(accepted["quality"]).fillna(0).to_numpy(dtype=np.int64)
+    flags = _flags(values[kept], stamps[kept], rated.rows(of_site[kept]), now=now)
     return Verdicts(
-        accepted=accepted.drop_duplicates(list(KEY_COLUMNS), keep="last").reset_index(drop=True),
-        rejected=_quarantine_rows(frame[refused], stamps[refused], reasons[refused], now),
+        accepted=accepted.assign(quality=given | flags).reset_index(drop=True),
+        rejected=quarantine_rows(frame[refused], reasons[refused].tolist(), now=now),
     )
-
-
-def same_as_refused(accepted: pd.DataFrame, quarantine: pd.DataFrame) -> Mask:
-    """Rows that were refused for a clock ahead, word for word, shape (rows,). Time passing does not make them true."""
-    early = quarantine[quarantine["reason"].isin([AHEAD_OF_CLOCK])]
-    known = set(zip(early["device_id"], early["timestamp"], early["document"], strict=True))
-    keys = {(device, moment) for device, moment, _ in known}
-    moments = _texts(accepted["timestamp"].to_numpy(dtype="datetime64[us]"))
-    same = np.zeros(len(accepted), dtype=np.bool_)
-    for index, key in enumerate(zip(accepted["device_id"], moments, strict=True)):
-        if key in keys:
-            same[index] = (*key, _document(accepted.iloc[index], key[1])) in known
-    return same
 
 
 def with_arrival_flags(accepted: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
@@ -90,9 +85,33 @@ def with_arrival_flags(accepted: pd.DataFrame, stored: pd.DataFrame) -> pd.DataF
     return accepted.assign(quality=accepted["quality"] | np.where(again, int(Quality.CLOCK_AHEAD), 0))
 
 
-def _reasons(frame: pd.DataFrame, stamps: Instants, values: Values, now: datetime) -> NDArray[np.object_]:
+def is_identifier(text: object) -> bool:
+    """Whether this can name a site or a device."""
+    return isinstance(text, str) and _IDENTIFIER.fullmatch(text) is not None
+
+
+def _coded(column: pd.Series) -> tuple[Codes, list[object]]:
+    """A column of texts as numbers, and the texts; the last text is None, for what is missing."""
+    codes, texts = pd.factorize(column)
+    return np.where(codes < 0, len(texts), codes).astype(np.int64), [*texts, None]
+
+
+def _sound(codes: Codes, texts: list[object]) -> Mask:
+    return np.array([is_identifier(text) for text in texts])[codes]
+
+
+def _newest_of_each_key(of_site: Codes, of_device: Codes, stamps: Instants) -> Mask:
+    """The last row of each key, shape (rows,)."""
+    newest = np.ones(len(stamps), dtype=np.bool_)
+    order = np.lexsort((stamps, of_device, of_site))  # stable: of equal keys the last row stands last
+    site, device, stamp = of_site[order], of_device[order], stamps[order]
+    newest[order[:-1]] = (site[1:] != site[:-1]) | (device[1:] != device[:-1]) | (stamp[1:] != stamp[:-1])
+    return newest
+
+
+def _reasons(stamps: Instants, values: Values, now: datetime) -> NDArray[np.object_]:
     """Why each row is refused, in words that stay the same whenever it comes again; "" for a row that is accepted."""
-    reasons = np.full(len(frame), "", dtype=object)
+    reasons = np.full(len(stamps), "", dtype=object)
     impossible = np.isinf(values) | (values < _LOW - _SPAN) | (values > _HIGH + _SPAN)
     for row, field in zip(*np.nonzero(impossible), strict=True):
         if not reasons[row]:
@@ -102,46 +121,72 @@ def _reasons(frame: pd.DataFrame, stamps: Instants, values: Values, now: datetim
     reasons[stamps > _NO_CALENDAR] = "timestamp is beyond the year 3000: it seems to be milliseconds where seconds belong"
     reasons[stamps < _OLDEST] = "timestamp is before the year 2000: the clock was not set, or its unit is wrong"
     reasons[np.isnat(stamps)] = "timestamp is missing"
-    for name in ("site_id", "device_id"):
-        sound = frame[name].astype("string").str.fullmatch(_IDENTIFIER).fillna(value=False).to_numpy(dtype=np.bool_)
-        reasons[~sound] = f"{name} is not 1 to 64 letters, digits, '.', '_' or '-'"
     return reasons
 
 
-def _flags(values: Values, stamps: Instants, *, site: Site, now: datetime) -> NDArray[np.int64]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rated:
+    """What devices are expected and what they can do, an entry for each site, then for each row."""
+
+    solar_kw: Values
+    charge_kw: Values
+    discharge_kw: Values
+    ev_kw: Values
+    measures_solar: Mask
+    measures_battery: Mask
+    simulated: Mask
+
+    @classmethod
+    def of(cls, sites: list[Site | None]) -> "_Rated":
+        """A battery assumed for imported history measures nothing; a device that is not there limits nothing."""
+        solar = [site.solar if site else None for site in sites]
+        battery = [site.battery if site else None for site in sites]
+        ev = [site.ev if site else None for site in sites]
+        return cls(
+            solar_kw=np.array([spec.capacity_kw if spec and spec.capacity_kw > 0 else np.inf for spec in solar]),
+            charge_kw=np.array([spec.max_charge_rate_kw if spec else np.inf for spec in battery]),
+            discharge_kw=np.array([spec.max_discharge_rate_kw if spec else np.inf for spec in battery]),
+            ev_kw=np.array([spec.max_charge_rate_kw if spec else np.inf for spec in ev]),
+            measures_solar=np.array([spec is not None for spec in solar]),
+            measures_battery=np.array([site is not None and site.battery is not None and site.live for site in sites]),
+            simulated=np.array([site is not None and site.simulated for site in sites]),
+        )
+
+    def rows(self, codes: Codes) -> "_Rated":
+        """The same for rows of these sites."""
+        return _Rated(**{name: getattr(self, name)[codes] for name in self.__slots__})
+
+
+def _flags(values: Values, stamps: Instants, rated: _Rated, *, now: datetime) -> NDArray[np.int64]:
     column = dict(zip(VALUE_COLUMNS, values.T, strict=True))
-    ahead = stamps > instant64(now + CLOCK_TOLERANCE)
-    # a message carries no flags: without this one the sweep would find each simulated row changed, and carry it again
-    flags = np.full(len(values), int(Quality.SIMULATED) if site.simulated else 0, dtype=np.int64)
+    flags = np.zeros(len(values), dtype=np.int64)
     for mask, flag in (
-        (_missing(column, site), Quality.MISSING),
-        (_out_of_range(values, column, site), Quality.OUT_OF_RANGE),
+        # a message carries no flags: without this one the sweep would find each simulated row changed, and carry it again
+        (rated.simulated, Quality.SIMULATED),
+        (_missing(column, rated), Quality.MISSING),
+        (_out_of_range(values, column, rated), Quality.OUT_OF_RANGE),
         (_imbalance(column), Quality.IMBALANCE),
-        (ahead, Quality.CLOCK_AHEAD),
+        (stamps > instant64(now + CLOCK_TOLERANCE), Quality.CLOCK_AHEAD),
     ):
-        flags |= np.where(mask, int(flag), 0)
+        flags[mask] |= int(flag)
     return flags
 
 
-def _missing(column: dict[str, Values], site: Site) -> Mask:
-    """A value that the site's devices measure is absent. A battery assumed for imported history measures nothing."""
-    expected = ["total_load_kw"]
-    expected += ["solar_generation_kw"] if site.solar else []
-    expected += ["battery_power_kw", "battery_soc_percent"] if site.battery and site.live else []
-    absent: Mask = np.any([np.isnan(column[name]) for name in expected], axis=0)
-    return absent
+def _missing(column: dict[str, Values], rated: _Rated) -> Mask:
+    """A value that the site's devices measure is absent."""
+    absent = np.isnan(column["total_load_kw"]) | (rated.measures_solar & np.isnan(column["solar_generation_kw"]))
+    battery = np.isnan(column["battery_power_kw"]) | np.isnan(column["battery_soc_percent"])
+    missing: Mask = absent | (rated.measures_battery & battery)
+    return missing
 
 
-def _out_of_range(values: Values, column: dict[str, Values], site: Site) -> Mask:
+def _out_of_range(values: Values, column: dict[str, Values], rated: _Rated) -> Mask:
     """Beyond what is believable of anything, or of this site's devices."""
     beyond: Mask = np.any((values < _LOW) | (values > _HIGH), axis=1)
-    if site.solar and site.solar.capacity_kw > 0:
-        beyond |= column["solar_generation_kw"] > RATED_MARGIN * site.solar.capacity_kw
-    if site.battery:
-        beyond |= column["battery_power_kw"] > RATED_MARGIN * site.battery.max_charge_rate_kw
-        beyond |= column["battery_power_kw"] < -RATED_MARGIN * site.battery.max_discharge_rate_kw
-    if site.ev:
-        beyond |= column["ev_charging_kw"] > RATED_MARGIN * site.ev.max_charge_rate_kw
+    beyond |= column["solar_generation_kw"] > RATED_MARGIN * rated.solar_kw
+    beyond |= column["battery_power_kw"] > RATED_MARGIN * rated.charge_kw
+    beyond |= column["battery_power_kw"] < -RATED_MARGIN * rated.discharge_kw
+    beyond |= column["ev_charging_kw"] > RATED_MARGIN * rated.ev_kw
     return beyond
 
 
@@ -153,37 +198,3 @@ def _imbalance(column: dict[str, Values]) -> Mask:
     largest = np.max(np.abs(parts), axis=0)
     wrong: Mask = difference > np.maximum(BALANCE_TOLERANCE_KW, BALANCE_TOLERANCE * largest)  # NaN compares as false
     return wrong
-
-
-def _quarantine_rows(frame: pd.DataFrame, stamps: Instants, reasons: NDArray[np.object_], now: datetime) -> pd.DataFrame:
-    moments = _texts(stamps)
-    rows = {
-        "site_id": [_text(value) for value in frame["site_id"]],
-        "device_id": [_text(value) for value in frame["device_id"]],
-        "timestamp": moments,
-        "reason": list(reasons),
-        "document": [_document(frame.iloc[index], moment) for index, moment in enumerate(moments)],
-        "stored_at": pd.DatetimeIndex([now] * len(frame), tz="UTC").as_unit("us"),
-    }
-    return pd.DataFrame(rows, columns=list(QUARANTINE_COLUMNS))
-
-
-def _document(row: pd.Series, moment: str) -> str:
-    """The gateway's JSON of a row, with infinities as text because JSON has none."""
-    flat = {name: _json_value(row[name]) for name in (*VALUE_COLUMNS, "time_of_use_period")}
-    return json.dumps(nested_from_flat({**flat, "timestamp": moment, "device_id": _text(row["device_id"])}))
-
-
-def _json_value(value: object) -> object:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return None
-    return str(value) if isinstance(value, float) and np.isinf(value) else value
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _texts(stamps: Instants) -> list[str]:
-    """RFC 3339 in UTC; "" for a missing one. Also for years that `datetime` cannot hold."""
-    return ["" if np.isnat(stamp) else f"{np.datetime_as_string(stamp, unit='us')}+00:00" for stamp in stamps]

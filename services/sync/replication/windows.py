@@ -1,7 +1,8 @@
 """Which part of the edge store to copy next.
 
 Rows arrive out of order, so a sweep begins an overlap before its watermark. Copying is idempotent: reading a row again
-costs a comparison and changes nothing.
+costs a comparison and changes nothing. After an outage the newest rows go first; the backlog follows oldest first, and the
+watermark with it, so that nothing below the watermark is ever missing, wherever the process ends.
 """
 
 from dataclasses import dataclass
@@ -9,12 +10,33 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from shared.domain.time import Instants, Interval, from_instant64, instant64
+from shared.domain.time import EPOCH, Instants, Interval, from_instant64, instant64
 
 OVERLAP = timedelta(hours=1)
 """How late a row may be to be found by the next sweep. Later ones come by the live path, or by the daily thorough sweep."""
+FRESH = timedelta(hours=1)
+"""What is copied first when much is waiting."""
 
 _MICROSECOND = timedelta(microseconds=1)
+_LEAST = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a sweep copies of a site, in this order."""
+
+    fresh: Interval
+    """The newest rows; all there is to do when there is no backlog."""
+    backlog: Interval | None = None
+    """What lies before them."""
+
+    def shorter(self) -> "Plan | None":
+        """The same with half as much first; None when that would hardly be anything."""
+        length = self.fresh.duration / 2
+        if self.backlog is None or length < _LEAST:
+            return None
+        edge = self.fresh.end - length
+        return Plan(fresh=Interval(start=edge, end=self.fresh.end), backlog=Interval(start=self.backlog.start, end=edge))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,18 +47,25 @@ class Window:
     limit: int
 
 
-def is_thorough(*, last_run: datetime | None, now: datetime) -> bool:
-    """Whether a sweep reads everything that the edge holds: the first one of each UTC day does, so no late row is lost."""
-    return last_run is None or last_run.astimezone(UTC).date() != now.astimezone(UTC).date()
-
-
-def first_window(extent: Interval, *, watermark: datetime | None, overlap: timedelta | None, limit: int) -> Window | None:
-    """Where a sweep begins, with an edge that holds rows throughout `extent`; None when there is nothing to read.
-
-    An overlap of None means all the way back.
+def is_thorough(*, last_run: datetime | None, covered_from: datetime | None, first: datetime, now: datetime) -> bool:
+    """Whether a sweep reads everything that the edge holds, so that no late row is lost: the first one of each UTC day does,
+    and the one that finds the edge's first row older than the last thorough sweep did (`covered_from`).
     """
-    start = extent.start if watermark is None or overlap is None else max(extent.start, watermark - overlap)
-    return Window(interval=Interval(start=start, end=extent.end), limit=limit) if start < extent.end else None
+    if last_run is None or last_run.astimezone(UTC).date() != now.astimezone(UTC).date():
+        return True
+    return covered_from is None or first < covered_from
+
+
+def plan(extent: Interval, *, watermark: datetime | None, thorough: bool, now: datetime) -> Plan | None:
+    """What to copy of an edge that holds rows throughout `extent`; None when there is nothing."""
+    start = extent.start if watermark is None or thorough else max(extent.start, watermark - OVERLAP)
+    if start >= extent.end:
+        return None
+    newest = max(start, min(extent.end, max(now, EPOCH)))  # a clock far ahead must not make the past look old
+    fresh = newest - FRESH
+    if fresh - OVERLAP <= start:  # a sweep that is not behind reads its overlap and a little more
+        return Plan(fresh=Interval(start=start, end=extent.end))
+    return Plan(fresh=Interval(start=fresh, end=extent.end), backlog=Interval(start=start, end=fresh))
 
 
 def following(window: Window, timestamps: Instants, *, batch_size: int) -> Window | None:
@@ -53,10 +82,16 @@ def following(window: Window, timestamps: Instants, *, batch_size: int) -> Windo
     return Window(interval=window.interval, limit=window.limit * 2)
 
 
-def moved_watermark(watermark: datetime | None, timestamps: Instants, *, now: datetime) -> datetime | None:
-    """The watermark after these rows are done: just behind the newest that is not in the future. It never goes back."""
+def done_until(timestamps: Instants, after: Window | None, *, now: datetime) -> datetime | None:
+    """Until when everything from a window's start on is copied, once its rows with these sorted timestamps are: where the
+    next window begins, or just behind the newest row that is not in the future; None when there is none of those.
+    """
     past = timestamps[timestamps <= instant64(now)]
-    if not len(past):
-        return watermark
-    moved = from_instant64(np.max(past)) + _MICROSECOND
-    return moved if watermark is None else max(watermark, moved)
+    if after is not None:
+        return min(after.interval.start, now)
+    return from_instant64(np.max(past)) + _MICROSECOND if len(past) else None
+
+
+def later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The later of two moments that may not be there: a watermark never goes back."""
+    return max((moment for moment in (one, other) if moment is not None), default=None)

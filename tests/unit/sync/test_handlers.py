@@ -32,16 +32,16 @@ def test_recorded_readings_are_stored_and_the_window_is_published(world: World):
     (subscription,) = handlers.subscriptions
     assert subscription.queue is topology.SYNC_READINGS
     message = ReadingsRecorded(site_id="home", readings=documents_from_frame(readings(hours=1)))
-    (event,) = subscription.handle(message)
+    ((event,),) = subscription.handle([message])
     end = START + timedelta(minutes=45, microseconds=1)
     assert event == SyncWindowCompleted(site_id="home", start=START, end=end, accepted=4, rejected=0)
-    assert subscription.handle(message) == [], "a message that comes twice changes nothing and says nothing"
+    assert subscription.handle([message]) == [[]], "a message that comes twice changes nothing and says nothing"
 
 
 def test_a_message_that_does_not_belong_is_rejected(world: World):
     (subscription,) = parts(world.service(), clock=Noon(), interval=timedelta(minutes=1)).subscriptions
     with pytest.raises(RejectedMessageError, match="does not belong"):
-        subscription.handle(ModelTrainingRequested(site_id="home"))
+        subscription.handle([ModelTrainingRequested(site_id="home")])
 
 
 def test_the_timer_sweeps_and_publishes_a_site_without_readings_as_an_empty_window(world: World):

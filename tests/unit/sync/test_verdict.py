@@ -7,19 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.sync.replication.verdict import (
-    AHEAD_OF_CLOCK,
-    QUARANTINE_COLUMNS,
-    judge,
-    same_as_refused,
-    with_arrival_flags,
-)
+from services.sync.replication.refusal import AHEAD_OF_CLOCK, QUARANTINE_COLUMNS, same_as_refused
+from services.sync.replication.verdict import judge, with_arrival_flags
 from shared.domain.reading import READING_COLUMNS, Quality
-from shared.domain.site import EvSpec, Site
+from shared.domain.site import EvSpec, Site, SolarSpec
 from tests.factories import a_site, readings
 
 NOW = datetime(2024, 6, 16, tzinfo=UTC)
 SITE = a_site()
+SITES = {"home": SITE}
 
 
 def one(**changes: object) -> pd.DataFrame:
@@ -31,27 +27,27 @@ def one(**changes: object) -> pd.DataFrame:
 
 
 def flags_of(frame: pd.DataFrame, site: Site = SITE, now: datetime = NOW) -> Quality:
-    accepted = judge(frame, site=site, now=now).accepted
+    accepted = judge(frame, sites={"home": site}, now=now).accepted
     assert len(accepted) == 1
     return Quality(int(accepted["quality"].iloc[0]))
 
 
 def reason_of(frame: pd.DataFrame) -> str:
-    verdicts = judge(frame, site=SITE, now=NOW)
+    verdicts = judge(frame, sites=SITES, now=NOW)
     assert verdicts.accepted.empty
     return str(verdicts.rejected["reason"].iloc[0])
 
 
 def test_a_clean_day_is_accepted_as_it_is_without_a_flag():
     day = readings()
-    verdicts = judge(day, site=SITE, now=NOW)
+    verdicts = judge(day, sites=SITES, now=NOW)
     assert verdicts.rejected.empty
     assert tuple(verdicts.rejected.columns) == QUARANTINE_COLUMNS
     pd.testing.assert_frame_equal(verdicts.accepted, day, check_dtype=False)
 
 
 def test_an_empty_frame_has_no_verdicts():
-    verdicts = judge(readings(hours=0), site=SITE, now=NOW)
+    verdicts = judge(readings(hours=0), sites=SITES, now=NOW)
     assert verdicts.accepted.empty
     assert verdicts.rejected.empty
     assert tuple(verdicts.accepted.columns) == READING_COLUMNS
@@ -60,7 +56,7 @@ def test_an_empty_frame_has_no_verdicts():
 def test_one_bad_row_never_blocks_its_batch():
     day = readings()
     day.loc[3, "total_load_kw"] = np.inf
-    verdicts = judge(day, site=SITE, now=NOW)
+    verdicts = judge(day, sites=SITES, now=NOW)
     assert len(verdicts.accepted) == len(day) - 1
     assert len(verdicts.rejected) == 1
 
@@ -85,13 +81,13 @@ def test_what_cannot_be_is_refused_with_its_reason(changes: dict[str, object], w
 def test_milliseconds_taken_for_seconds_are_recognised():
     frame = one()
     frame["timestamp"] = pd.DatetimeIndex(np.array(["56432-01-01"], dtype="datetime64[us]")).tz_localize("UTC")
-    verdicts = judge(frame, site=SITE, now=NOW)
+    verdicts = judge(frame, sites=SITES, now=NOW)
     assert "milliseconds" in verdicts.rejected["reason"].iloc[0]
     assert verdicts.rejected["timestamp"].iloc[0].startswith("56432-01-01")
 
 
 def test_a_refused_row_is_kept_whole_as_the_json_of_its_gateway():
-    rejected = judge(one(total_load_kw=np.inf), site=SITE, now=NOW).rejected.iloc[0]
+    rejected = judge(one(total_load_kw=np.inf), sites=SITES, now=NOW).rejected.iloc[0]
     document = json.loads(rejected["document"])
     assert document["home_load"]["total_load_kw"] == "inf"
     assert document["solar"]["generation_kw"] == one()["solar_generation_kw"].iloc[0]
@@ -115,7 +111,7 @@ def test_a_refused_row_is_kept_whole_as_the_json_of_its_gateway():
 def test_a_doubtful_row_is_accepted_with_its_flag_and_its_raw_value(changes: dict[str, float], flag: Quality):
     frame = one(**changes)
     assert flags_of(frame) == flag
-    accepted = judge(frame, site=SITE, now=NOW).accepted
+    accepted = judge(frame, sites=SITES, now=NOW).accepted
     for column, value in changes.items():
         np.testing.assert_equal(accepted[column].iloc[0], value)
 
@@ -149,24 +145,39 @@ def test_a_clock_a_little_ahead_is_flagged(ahead: int, flag: Quality):
 
 def test_of_a_key_that_comes_twice_the_later_row_counts():
     twice = pd.concat([one(other_kw=1.0), one(other_kw=2.0)], ignore_index=True)
-    accepted = judge(twice, site=SITE, now=NOW).accepted
+    accepted = judge(twice, sites=SITES, now=NOW).accepted
     assert accepted["other_kw"].tolist() == [2.0]
+
+
+def test_a_bad_copy_of_a_row_does_not_take_the_place_of_the_good_one():
+    twice = pd.concat([one(other_kw=1.0), one(other_kw=np.inf)], ignore_index=True)
+    verdicts = judge(twice, sites=SITES, now=NOW)
+    assert verdicts.accepted["other_kw"].tolist() == [1.0]
+    assert len(verdicts.rejected) == 1
 
 
 def test_a_row_refused_for_its_clock_stays_refused_when_time_has_passed_unless_it_says_something_else():
     early = readings(start=NOW + timedelta(hours=2), hours=1)
-    refused = judge(early, site=SITE, now=NOW).rejected
+    refused = judge(early, sites=SITES, now=NOW).rejected
     assert refused["reason"].eq(AHEAD_OF_CLOCK).all()
-    later = judge(early, site=SITE, now=NOW + timedelta(days=1)).accepted
+    later = judge(early, sites=SITES, now=NOW + timedelta(days=1)).accepted
     later.loc[1, "total_load_kw"] += 1.0
     assert same_as_refused(later, refused).tolist() == [True, False, True, True]
+
+
+def test_rows_of_several_sites_are_each_judged_by_their_own_devices():
+    small, large = a_site("small", solar=SolarSpec(capacity_kw=5.0)), a_site("large", simulated=True)
+    frame = pd.concat([one(site_id=name, solar_generation_kw=9.0, net_grid_flow_kw=np.nan) for name in ("large", "small", "stranger")])
+    accepted = judge(frame, sites={"small": small, "large": large}, now=NOW).accepted
+    flags = dict(zip(accepted["site_id"], accepted["quality"], strict=True))
+    assert flags == {"small": Quality.OUT_OF_RANGE, "large": Quality.SIMULATED, "stranger": Quality.GOOD}
 
 
 def test_the_flag_of_a_clock_ahead_survives_a_second_look():
     frame = one()
     moment = frame["timestamp"].iloc[0].to_pydatetime()
-    first = judge(frame, site=SITE, now=moment - timedelta(minutes=1)).accepted
-    again = judge(frame, site=SITE, now=moment + timedelta(minutes=1)).accepted
+    first = judge(frame, sites=SITES, now=moment - timedelta(minutes=1)).accepted
+    again = judge(frame, sites=SITES, now=moment + timedelta(minutes=1)).accepted
     assert again["quality"].tolist() == [Quality.GOOD]
     assert with_arrival_flags(again, first)["quality"].tolist() == [Quality.CLOCK_AHEAD]
     assert with_arrival_flags(again, again)["quality"].tolist() == [Quality.GOOD]
