@@ -1,9 +1,20 @@
-"""How often and how long a bus tries, and when it gives a consumer up."""
+"""How often and how long a bus tries, how a handling ends, and when a consumer is given up."""
 
 import random
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import Enum
+
+import structlog
+
+from shared.contracts.topology import Queue
+from shared.ports.errors import RejectedMessageError, RetryableError, UnavailableError
+
+STOPPED = "consumer stopped: the code is wrong, not the data; correct it and start again"
+
+log = structlog.get_logger(part="bus")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +47,40 @@ class DeliveryPolicy:
         return grown * random.uniform(0.5, 1.0)  # noqa: S311  # spreads retries, keeps no secret
 
 
+class Fate(Enum):
+    """What becomes of a message after a delivery."""
+
+    DONE = "done"
+    AGAIN = "again"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a delivery ended."""
+
+    fate: Fate
+    reason: str = ""
+    hopeless: bool = False
+    """Rejected, or a bug: a later try would not have helped."""
+
+
+async def attempt(handle: Callable[[], Awaitable[None]], queue: Queue, number: int, policy: DeliveryPolicy) -> Ending:
+    """Handle a message, for the `number`th time, and say what becomes of it."""
+    try:
+        await handle()
+    except RejectedMessageError as problem:
+        return Ending(Fate.DEAD, str(problem), hopeless=True)
+    except (RetryableError, UnavailableError) as problem:
+        again = queue.shared and number < policy.attempts
+        return Ending(Fate.AGAIN if again else Fate.DEAD, str(problem))
+    except Exception as problem:  # the bus's loop: a handler's bug must not end the consumer
+        log.exception("handler failed by a bug", queue=queue.name, attempt=number)
+        again = queue.shared and number < policy.attempts_after_bug
+        return Ending(Fate.AGAIN if again else Fate.DEAD, repr(problem), hopeless=not again)
+    return Ending(Fate.DONE)
+
+
 @dataclass(slots=True)
 class Verdicts:
     """How the last messages of a consumer ended."""
@@ -47,13 +92,12 @@ class Verdicts:
     def __post_init__(self) -> None:
         self._given_up = deque(maxlen=self.policy.given_up_of)
 
-    def note(self, *, given_up: bool) -> None:
-        self._given_up.append(given_up)
-        self._in_a_row = self._in_a_row + 1 if given_up else 0
-
-    @property
-    def hopeless(self) -> str | None:
-        """Why to stop: nearly everything is given up, so the code is wrong, not the data."""
+    def note(self, ending: Ending) -> str | None:
+        """Why to stop now: nearly everything is given up, so the code is wrong, not the data. What may work later says nothing."""
+        if ending.fate is not Fate.DONE and not ending.hopeless:
+            return None
+        self._given_up.append(ending.hopeless)
+        self._in_a_row = self._in_a_row + 1 if ending.hopeless else 0
         if self._in_a_row >= self.policy.given_up_in_a_row:
             return f"the last {self._in_a_row} messages were all given up"
         total, lost = len(self._given_up), sum(self._given_up)

@@ -35,22 +35,29 @@ class Queue:
         return f"{self.name}.dead" if self.shared else None
 
 
+def exchange_of(event_type: str) -> str:
+    """Where messages of that type are published: commands end in `.requested`, and go to their one consumer."""
+    return COMMANDS_EXCHANGE if ".requested." in event_type else EVENTS_EXCHANGE
+
+
 def queue(consumer: str, noun_verb: str, *event_types: type[events.Event], major: int = 1, shared: bool = True) -> Queue:
     """The queue of a consumer for events, or for commands, which end in `.requested`. Raises `ValueError` for a mixture."""
     keys = tuple(event.TYPE for event in event_types)
-    commands = {".requested." in key for key in keys}
-    if len(commands) != 1:
+    if len({exchange_of(key) for key in keys}) != 1:
         raise ValueError(f"queue {consumer}.{noun_verb} must take either commands or events, not {', '.join(keys) or 'nothing'}")
-    exchange = COMMANDS_EXCHANGE if commands == {True} else EVENTS_EXCHANGE
-    return Queue(name=f"{consumer}.{noun_verb}.v{major}", exchange=exchange, routing_keys=keys, shared=shared)
+    return Queue(name=f"{consumer}.{noun_verb}.v{major}", exchange=exchange_of(keys[0]), routing_keys=keys, shared=shared)
 
 
 SYNC_READINGS = queue("sync", "readings-store", events.ReadingsRecorded)
 FEATURES_BUILD = queue("features", "table-build", events.SyncWindowCompleted)
+FEATURES_BATCH = queue("features", "batch-build", events.FeaturesBatchRequested)
 FORECASTER_RUN = queue("forecaster", "forecast-run", events.FeaturesTableBuilt, events.ModelTrainingCompleted)
 FORECASTER_TRAIN = queue("forecaster", "model-train", events.ModelTrainingRequested)
+FORECASTER_BATCH = queue("forecaster", "batch-run", events.ForecastBatchRequested)
+FORECASTER_TRAIN_BATCH = queue("forecaster", "batch-train", events.TrainingBatchRequested)
 OPTIMIZER_REPLAN = queue("optimizer", "schedule-replan", events.ForecastRunPublished)
 OPTIMIZER_RUN = queue("optimizer", "schedule-run", events.ScheduleRunRequested)
+OPTIMIZER_BATCH = queue("optimizer", "batch-run", events.ScheduleBatchRequested)
 GATEWAY_SCHEDULE = queue("gateway_sim", "schedule-follow", events.ScheduleRunPublished, shared=False)
 API_ANNOUNCE = queue(
     "api", "events-announce",
@@ -61,10 +68,14 @@ API_ANNOUNCE = queue(
 QUEUES: tuple[Queue, ...] = (
     SYNC_READINGS,
     FEATURES_BUILD,
+    FEATURES_BATCH,
     FORECASTER_RUN,
     FORECASTER_TRAIN,
+    FORECASTER_BATCH,
+    FORECASTER_TRAIN_BATCH,
     OPTIMIZER_REPLAN,
     OPTIMIZER_RUN,
+    OPTIMIZER_BATCH,
     GATEWAY_SCHEDULE,
     API_ANNOUNCE,
 )

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from shared.adapters.delivery import DeliveryPolicy
 from shared.adapters.distributed.influx import InfluxEdgeStore, Patience
 from shared.adapters.distributed.postgres import PostgresCloudStore
+from shared.adapters.distributed.rabbitmq import RabbitBus
 from shared.adapters.embedded.bus import InProcessBus
 from shared.adapters.embedded.cloud_store import SqliteCloudStore
 from shared.adapters.embedded.edge_store import SqliteEdgeStore
@@ -27,6 +28,7 @@ from shared.adapters.holiday_calendar import HolidayLibrary
 from shared.adapters.model_dir import ModelDir
 from shared.adapters.prices import price_feed
 from shared.adapters.weather import ObservedWeatherHistory, WeatherFile, open_meteo_service
+from shared.contracts.topology import API_ANNOUNCE, FEATURES_BUILD, FORECASTER_TRAIN, GATEWAY_SCHEDULE
 from shared.ports.bus import MessageBus
 from shared.ports.holiday_calendar import HolidayCalendar
 from shared.ports.price_feed import PriceFeed
@@ -117,17 +119,30 @@ def _model_dir(folder: Path) -> Iterator[ModelDir]:
     yield ModelDir(folder / "models")
 
 
-def _in_process_bus() -> MessageBus:
-    return InProcessBus(
-        DeliveryPolicy(
-            attempts=ATTEMPTS,
-            attempts_after_bug=ATTEMPTS_AFTER_BUG,
-            first_delay=timedelta(milliseconds=1),
-            publish_timeout=timedelta(milliseconds=100),
-            drain_timeout=timedelta(milliseconds=300),
-            capacity=20,
-        )
+def _bus_policy(*, publish_timeout: timedelta) -> DeliveryPolicy:
+    return DeliveryPolicy(
+        attempts=ATTEMPTS,
+        attempts_after_bug=ATTEMPTS_AFTER_BUG,
+        first_delay=timedelta(milliseconds=1),
+        publish_timeout=publish_timeout,
+        drain_timeout=timedelta(milliseconds=300),
+        capacity=20,
     )
+
+
+@contextmanager
+def _in_process_bus() -> Iterator[InProcessBus]:
+    yield InProcessBus(_bus_policy(publish_timeout=timedelta(milliseconds=100)))
+
+
+@contextmanager
+def _rabbit_bus() -> Iterator[RabbitBus]:
+    with servers.broker().vhost() as url:
+        yield RabbitBus(
+            url,
+            _bus_policy(publish_timeout=timedelta(seconds=1)),
+            queues=(FEATURES_BUILD, FORECASTER_TRAIN, API_ANNOUNCE, GATEWAY_SCHEDULE),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,8 +198,11 @@ ANNOUNCEMENTS: dict[str, Factory] = {"sqlite": _sqlite_edge}
 CLOUD_STORES: dict[str, Factory] = {"sqlite": _sqlite_cloud, "postgres": _postgres_cloud}
 """Attributes named after the ports: sites, tariffs, readings, quarantine, prices, features, forecasts, schedules, savings, progress."""
 MODEL_STORES: dict[str, Factory] = {"folder": _model_dir}
-BUSES: dict[str, Callable[[], MessageBus]] = {"in-process": _in_process_bus}
-"""With `ATTEMPTS` and `ATTEMPTS_AFTER_BUG` deliveries, room for 20 messages in a queue, and delays of milliseconds."""
+BUSES: dict[str, Callable[[], AbstractContextManager[MessageBus]]] = {"in-process": _in_process_bus, "rabbitmq": _rabbit_bus}
+"""With `ATTEMPTS` and `ATTEMPTS_AFTER_BUG` deliveries, room for about 20 messages in a queue, and delays of milliseconds; the
+shared queues of the features' builder and of the trainer are known, and the ones per instance."""
+BETWEEN_PROCESSES = {"rabbitmq"}
+"""Buses that keep what they are given for a consumer that is late."""
 HOLIDAY_CALENDARS: dict[str, Callable[[], HolidayCalendar]] = {"library": HolidayLibrary}
 WEATHER_HISTORIES: dict[str, Callable[[Path, pd.DataFrame], AbstractContextManager[WeatherHistory]]] = {
     "csv": partial(_weather_file_of, _weather_csv),

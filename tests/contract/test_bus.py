@@ -6,27 +6,32 @@ from datetime import timedelta
 import pytest
 
 from shared.contracts.envelope import Envelope, wrap
-from shared.contracts.events import ModelTrainingRequested, SyncWindowCompleted
+from shared.contracts.events import ModelTrainingRequested, ScheduleRunPublished, SyncWindowCompleted
 from shared.contracts.topology import API_ANNOUNCE, FEATURES_BUILD, FORECASTER_TRAIN
 from shared.ports.errors import RejectedMessageError, RetryableError, UnavailableError
-from tests.contract.implementations import ATTEMPTS, ATTEMPTS_AFTER_BUG, BUSES
+from tests.contract.implementations import ATTEMPTS, ATTEMPTS_AFTER_BUG, BETWEEN_PROCESSES, BUSES
 from tests.factories import NOON
 
 
 @pytest.fixture(params=sorted(BUSES))
-def play(request):
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def play(name):
     """Runs a scenario on a fresh bus, within ten seconds."""
 
     def run(scenario):
-        async def within():
-            bus = BUSES[request.param]()
+        async def within(bus):
             try:
                 async with asyncio.timeout(10):
                     return await scenario(bus)
             finally:
                 await bus.close()
 
-        return asyncio.run(within())
+        with BUSES[name]() as bus:
+            return asyncio.run(within(bus))
 
     return run
 
@@ -66,7 +71,7 @@ class Inbox:
 
 async def dead(bus, queue, count=1):
     while len(found := await bus.dead.page(queue)) < count:  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.01)
     return found
 
 
@@ -232,10 +237,85 @@ def test_one_poisonous_message_does_not_hold_up_the_others(play):
     play(scenario)
 
 
-def test_a_command_that_nobody_consumes_is_an_error(play):
+def test_what_comes_before_its_consumer_is_kept_between_processes_alone(play, name):
     async def scenario(bus):
-        with pytest.raises(UnavailableError, match=r"model\.training\.requested"):
+        if name in BETWEEN_PROCESSES:
             await bus.publish(training())
+            await bus.publish(window(0))
+        else:
+            with pytest.raises(UnavailableError, match=r"nobody consumes model\.training\.requested"):
+                await bus.publish(training())
+            await bus.publish(window(0))
+        trainer, features = Inbox(), Inbox()
+        await bus.consume(FORECASTER_TRAIN, trainer)
+        await bus.consume(FEATURES_BUILD, features)
+        await bus.publish(training())
+        await bus.publish(window(1))
+        kept = 1 if name in BETWEEN_PROCESSES else 0
+        await trainer.holds(1 + kept)
+        await features.holds(1 + kept)
+        assert [envelope.data["accepted"] for envelope in features.got] == ([0, 1] if kept else [1])
+
+    play(scenario)
+
+
+def test_what_only_instances_take_is_dropped_when_none_listens(play):
+    async def scenario(bus):
+        schedule = wrap(ScheduleRunPublished(site_id="home", schedule_id="s", issued_at=NOON, status="complete"), source="test", time=NOON)
+        await bus.publish(schedule)
+
+    play(scenario)
+
+
+def test_every_instance_gets_a_copy_of_what_comes_while_it_lives(play):
+    async def scenario(bus):
+        one, two = Inbox(), Inbox()
+        await bus.consume(API_ANNOUNCE, one)
+        await bus.consume(FEATURES_BUILD, Inbox())
+        await bus.publish(window(0))
+        await one.holds(1)
+        await bus.consume(API_ANNOUNCE, two)
+        await bus.publish(window(1))
+        await one.holds(2)
+        await two.holds(1)
+        assert [[envelope.data["accepted"] for envelope in inbox.got] for inbox in (one, two)] == [[0, 1], [1]]
+
+    play(scenario)
+
+
+def test_an_instance_that_is_slow_holds_nobody_up_and_misses_the_oldest(play):
+    async def scenario(bus):
+        gate, inbox = asyncio.Event(), Inbox()
+
+        async def slow(envelope):
+            await gate.wait()
+            await inbox(envelope)
+
+        await bus.consume(API_ANNOUNCE, slow)
+        await bus.consume(FEATURES_BUILD, Inbox())
+        for number in range(60):
+            await bus.publish(window(number))
+        gate.set()
+        await until(lambda: inbox.got and inbox.got[-1].data["accepted"] == 59)
+        got = [envelope.data["accepted"] for envelope in inbox.got]
+        assert got == sorted(got)
+        assert 15 <= len(got) <= 25
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("failure", [RetryableError("locked"), RejectedMessageError("no"), ZeroDivisionError("oops")], ids=repr)
+def test_an_instance_forgets_what_it_fails_at(play, failure):
+    async def scenario(bus):
+        inbox = Inbox(failure)
+        await bus.consume(API_ANNOUNCE, inbox)
+        await bus.consume(FEATURES_BUILD, Inbox())
+        await bus.publish(window(0))
+        await bus.publish(window(1))
+        await inbox.holds(1)
+        assert (inbox.deliveries, inbox.got[0].data["accepted"]) == (2, 1)
+        assert await bus.dead.count(API_ANNOUNCE) == 0
+        assert await bus.dead.page(API_ANNOUNCE) == []
 
     play(scenario)
 
@@ -248,16 +328,55 @@ def test_a_queue_without_room_makes_its_publisher_wait_and_then_says_so(play):
             await gate.wait()
             await inbox(envelope)
 
+        async def fill():
+            nonlocal sent
+            while True:
+                await bus.publish(window(sent))
+                sent += 1
+
+        sent = 0
         await bus.consume(FEATURES_BUILD, slow)
-        for number in range(20):
-            await bus.publish(window(number))
         with pytest.raises(UnavailableError, match="full"):
-            await bus.publish(window(20))
-        waiting = asyncio.create_task(bus.publish(window(21)))
+            await fill()
+        assert 20 <= sent <= 25
+        waiting = asyncio.create_task(bus.publish(window(sent)))
         gate.set()
         await waiting
-        await inbox.holds(21)
-        assert [envelope.data["accepted"] for envelope in inbox.got] == [*range(20), 21]
+        await inbox.holds(sent + 1)
+        assert [envelope.data["accepted"] for envelope in inbox.got] == list(range(sent + 1))
+
+    play(scenario)
+
+
+def test_a_consumer_stops_when_nearly_everything_is_given_up(play):
+    async def scenario(bus):
+        inbox = Inbox(*(RejectedMessageError("no") for _ in range(100)))
+        await bus.consume(FEATURES_BUILD, inbox)
+        for number in range(19):
+            await bus.publish(window(number))
+        await dead(bus, FEATURES_BUILD, 19)
+        assert FEATURES_BUILD.name not in bus.failing
+        await bus.publish(window(19))
+        await until(lambda: FEATURES_BUILD.name in bus.failing)
+        for number in range(20, 25):
+            await bus.publish(window(number))
+        await asyncio.sleep(0.1)
+        assert inbox.deliveries == await bus.dead.count(FEATURES_BUILD) == 20
+        assert "given up" in bus.failing[FEATURES_BUILD.name]
+
+    play(scenario)
+
+
+def test_a_supplier_that_is_away_stops_no_consumer(play):
+    async def scenario(bus):
+        inbox = Inbox(*(UnavailableError("away") for _ in range(30)))
+        await bus.consume(FEATURES_BUILD, inbox)
+        for number in range(10):
+            await bus.publish(window(number))
+        await until(lambda: inbox.deliveries >= 36)
+        await bus.publish(window(10))
+        await until(lambda: 10 in [envelope.data["accepted"] for envelope in inbox.got])
+        assert bus.failing == {}
 
     play(scenario)
 
@@ -327,16 +446,3 @@ def test_a_bus_can_be_closed_twice(play):
         await bus.close()
 
     play(scenario)
-
-
-def test_an_event_that_nobody_consumes_is_dropped_within_one_process():
-    async def scenario():
-        bus = BUSES["in-process"]()
-        await bus.publish(window())
-        await bus.consume(FEATURES_BUILD, inbox := Inbox())
-        await bus.publish(window(1))
-        await inbox.holds(1)
-        await bus.close()
-        assert [envelope.data["accepted"] for envelope in inbox.got] == [1]
-
-    asyncio.run(scenario())

@@ -5,6 +5,8 @@ import signal
 import socket
 import subprocess
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -39,6 +41,15 @@ class Broker:
         self.request("PUT", f"/api/vhosts/{name}")
         return name
 
+    @contextmanager
+    def vhost(self) -> Iterator[str]:
+        """The address of a virtual host that lives as long as the context."""
+        name = self.new_vhost()
+        try:
+            yield self.url(name)
+        finally:
+            self.drop_vhost(name)
+
     def drop_vhost(self, name: str) -> None:
         self.request("DELETE", f"/api/vhosts/{name}")
 
@@ -60,8 +71,9 @@ class Broker:
         stop(self.process, signal.SIGKILL)
 
     def end(self) -> None:
+        """Nothing in it is worth the seconds that it takes to say farewell."""
         if self.process is not None:
-            stop(self.process)
+            self.kill()
 
     def answers(self) -> bool:
         """Whether it speaks AMQP and its management answers."""

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import structlog
 
-from shared.adapters.delivery import DeliveryPolicy, Verdicts
+from shared.adapters.delivery import STOPPED, DeliveryPolicy, Ending, Fate, Verdicts, attempt
 from shared.adapters.embedded.dead_letters import InProcessDeadLetters
 from shared.contracts.envelope import Envelope
 from shared.contracts.topology import Queue
 from shared.ports.bus import Handler
 from shared.ports.dead_letters import DeadLetter, DeadLetters
-from shared.ports.errors import RejectedMessageError, RetryableError, UnavailableError
+from shared.ports.errors import UnavailableError
 
 log = structlog.get_logger(part="bus")
 
@@ -140,23 +140,16 @@ class InProcessBus:
 
     async def _deliver(self, bound: _Bound, handler: Handler, message: _Message) -> None:
         message.attempts += 1
-        try:
-            await handler(message.envelope)
-        except RejectedMessageError as problem:
-            self._bury(bound, message, str(problem))
-        except (RetryableError, UnavailableError) as problem:
-            self._again(bound, message, self._policy.attempts, str(problem))
-        except Exception as problem:  # the bus's loop: a handler's bug must not end the consumer
-            log.exception("handler failed by a bug", queue=bound.queue.name, type=message.envelope.type, attempt=message.attempts)
-            self._again(bound, message, self._policy.attempts_after_bug, repr(problem), bug=True)
-        else:
-            bound.verdicts.note(given_up=False)
-            bound.room.release()
-
-    def _again(self, bound: _Bound, message: _Message, attempts: int, reason: str, *, bug: bool = False) -> None:
-        if message.attempts >= attempts or not bound.queue.shared:
-            self._bury(bound, message, reason, hopeless=bug)
+        ending = await attempt(lambda: handler(message.envelope), bound.queue, message.attempts, self._policy)
+        if ending.fate is Fate.AGAIN:
+            self._again(bound, message)
             return
+        bound.room.release()
+        if ending.fate is Fate.DEAD:
+            self._bury(bound.queue, message, ending.reason)
+        self._judge(bound, ending)
+
+    def _again(self, bound: _Bound, message: _Message) -> None:
         if self._closed:
             return
 
@@ -167,32 +160,26 @@ class InProcessBus:
         handle = asyncio.get_running_loop().call_later(self._policy.delay(message.attempts), deliver)
         self._retries.add(handle)
 
-    def _bury(self, bound: _Bound, message: _Message, reason: str, *, hopeless: bool = True) -> None:
-        """`hopeless`: no later try would have helped."""
-        bound.room.release()
-        queue, envelope = bound.queue, message.envelope
+    def _bury(self, queue: Queue, message: _Message, reason: str) -> None:
+        envelope = message.envelope
         log.warning("message given up", queue=queue.dead or queue.name, type=envelope.type, attempts=message.attempts, reason=reason)
         if not queue.shared:
             return
-        self._dead.bury(
-            DeadLetter(
-                id=envelope.id,
-                queue=queue.name,
-                envelope=envelope,
-                body=envelope.model_dump_json().encode(),
-                reason=reason,
-                attempts=message.attempts,
-                first_at=message.first_at,
-                last_at=datetime.now(UTC),
-            )
+        letter = DeadLetter(
+            id=envelope.id,
+            queue=queue.name,
+            envelope=envelope,
+            body=envelope.model_dump_json().encode(),
+            reason=reason,
+            attempts=message.attempts,
+            first_at=message.first_at,
+            last_at=datetime.now(UTC),
         )
-        if hopeless:
-            self._judge(bound)
+        self._dead.bury(letter)
 
-    def _judge(self, bound: _Bound) -> None:
-        bound.verdicts.note(given_up=True)
-        why = bound.verdicts.hopeless
-        if why is not None and not bound.stopped:
+    def _judge(self, bound: _Bound, ending: Ending) -> None:
+        why = bound.verdicts.note(ending)
+        if why is not None and bound.queue.shared and not bound.stopped:
             bound.stopped = True
             self._failing[bound.queue.name] = why
-            log.error("consumer stopped: the code is wrong, not the data; correct it and start again", queue=bound.queue.name, reason=why)
+            log.error(STOPPED, queue=bound.queue.name, reason=why)

@@ -1,0 +1,177 @@
+"""One connection, opened when it is first needed, and again by itself whenever it is lost."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractConnection
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS, InvalidFrameError, ProbableAuthenticationError
+from yarl import URL
+
+from shared.adapters.distributed.rabbitmq.failures import LinkLostError, link_errors, one_line
+from shared.ports.errors import UnavailableError
+
+log = structlog.get_logger(part="bus")
+
+HEARTBEAT_SECONDS = 10
+"""A link on which nothing comes is given up after three of them."""
+ANSWER_SECONDS = 5.0
+"""For any question to the broker but a publish."""
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 2.0
+
+
+class HasConnection(Protocol):
+    """What is made anew with every connection."""
+
+    @property
+    def connection(self) -> AbstractConnection: ...
+
+
+Session = TypeVar("Session", bound=HasConnection)
+
+
+class Outages:
+    """Says once that the broker is away and once that it is back, whatever number of links it takes down."""
+
+    def __init__(self, address: str, failing: dict[str, str]) -> None:
+        self._address = address
+        self._failing = failing
+        self._lost: set[str] = set()
+
+    def begin(self, link: str, reason: str) -> None:
+        if not self._lost:
+            log.warning("link to RabbitMQ lost; connecting again until it answers", broker=self._address, reason=reason)
+        self._lost.add(link)
+        self._failing["bus"] = reason
+
+    def end(self, link: str) -> None:
+        self._lost.discard(link)
+        if not self._lost:
+            self._failing.pop("bus", None)
+            log.info("link to RabbitMQ is back", broker=self._address)
+
+
+class Link(Generic[Session]):
+    """`prepare` makes the session of each new connection."""
+
+    def __init__(
+        self, url: URL, *, name: str, address: str, outages: Outages, prepare: Callable[[AbstractConnection], Awaitable[Session]]
+    ) -> None:
+        self._url, self._name, self._address = url, name, address
+        self._outages, self._prepare = outages, prepare
+        self._session: Session | None = None
+        self._ready = asyncio.Event()
+        self._opening = asyncio.Lock()
+        self._background: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self.lost_at: float | None = None
+        """By the event loop's clock; None while it is open, and before it was ever opened."""
+
+    async def get(self) -> Session:
+        """The open session. Raises `UnavailableError` when it was never open and cannot be opened; once lost, waits for its return."""
+        if self._session is None and self.lost_at is None:
+            async with self._opening:
+                if self._session is None and self.lost_at is None:
+                    await self._open()
+        while (session := self._session) is None:
+            await self._ready.wait()
+        return session
+
+    def abandon(self, session: Session, reason: str) -> None:
+        """Take a session that does not answer for lost."""
+        self._lost(session, reason)
+
+    async def close(self) -> None:
+        self._closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await _close(session.connection)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def _open(self) -> None:
+        connection = await self._connect()
+        try:
+            with link_errors("preparing it"):
+                async with asyncio.timeout(2 * ANSWER_SECONDS):
+                    session = await self._prepare(connection)
+        except BaseException:
+            self._later(_close(connection))
+            raise
+        connection.close_callbacks.add(lambda _, problem: self._lost(session, one_line(problem) if problem else "closed"))
+        self._session, self.lost_at = session, None
+        self._ready.set()
+        if not connection.connected.is_set():  # before anybody was there to hear of it
+            self._lost(session, "closed at once")
+
+    async def _connect(self) -> AbstractConnection:
+        try:
+            with link_errors("connecting"):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    return await aio_pika.connect(
+                        self._url,
+                        timeout=ANSWER_SECONDS,
+                        heartbeat=HEARTBEAT_SECONDS,
+                        client_properties={"connection_name": self._name},
+                    )
+        except LinkLostError as problem:
+            raise UnavailableError(self._why(problem.__cause__)) from None
+
+    def _why(self, cause: BaseException | None) -> str:
+        """What keeps us out, in one line that names the server."""
+        if isinstance(cause, ProbableAuthenticationError):
+            return f"RabbitMQ at {self._address} refuses user {self._url.user!r} with this password; correct DER_BUS_URL"
+        if isinstance(cause, InvalidFrameError):  # it closes the connection instead of opening the virtual host
+            vhost = self._url.path.lstrip("/") or "/"
+            return (
+                f"RabbitMQ at {self._address} has no virtual host {vhost!r}, or user {self._url.user!r} may not use it; "
+                "make it, or correct DER_BUS_URL"
+            )
+        return (
+            f"RabbitMQ at {self._address} does not answer ({one_line(cause or TimeoutError('timeout'))}); start it, or correct DER_BUS_URL"
+        )
+
+    def _lost(self, session: Session, reason: str) -> None:
+        if self._closed or session is not self._session:
+            return
+        self._session, self.lost_at = None, asyncio.get_running_loop().time()
+        self._ready.clear()
+        self._outages.begin(self._name, reason)
+        self._later(_close(session.connection))
+        self._later(self._reopen())
+
+    async def _reopen(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while not self._closed:
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # spreads the return of many processes
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            try:
+                await self._open()
+            except UnavailableError as problem:
+                self._outages.begin(self._name, str(problem))
+            else:
+                self._outages.end(self._name)
+                return
+
+    def _later(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+async def _close(connection: AbstractConnection) -> None:
+    """Within a bounded time, whatever state it is in."""
+    try:
+        async with asyncio.timeout(2.0):
+            await connection.close()
+    except CONNECTION_EXCEPTIONS:
+        pass
+    except asyncio.CancelledError:  # the library raises it into us for a link that was lost
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
