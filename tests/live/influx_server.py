@@ -52,10 +52,10 @@ class Refusal(Exception):
 class InfluxServer:
     """Serves while it is entered; entered again it is the same server, on its old port, with its data."""
 
-    def __init__(self, folder: Path, *, port: int = 0) -> None:
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "influx.sqlite"
-        self._port = port
+        self._host, self._port = host, port
         self._guard = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
         self.refusals: list[Refusal] = []
@@ -65,13 +65,13 @@ class InfluxServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{self._host}:{self._port}"
 
     def start(self) -> None:
         self._database = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.executescript(_TABLES)
-        server = self._server = _Listener(("127.0.0.1", self._port), _handler(self))
+        server = self._server = _Listener((self._host, self._port), _handler(self))
         self._port = server.server_address[1]
         self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
@@ -345,9 +345,10 @@ def serving(folder: Path) -> Iterator[InfluxServer]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--host", default="127.0.0.1", help="another address than this machine's own is for a container alone")
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args()
-    with InfluxServer(options.folder, port=options.port) as server:
+    with InfluxServer(options.folder, host=options.host, port=options.port) as server:
         print(f"listening on {server.url}", flush=True)
         threading.Event().wait()
 
