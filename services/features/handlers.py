@@ -1,68 +1,79 @@
-"""Messages and timers in, calls of the service, messages out."""
+"""Messages and timers in, jobs done by the service, messages out."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from services.features.service import FeatureService, TableBuilt
 from shared.contracts import topology
-from shared.contracts.events import Event, FeaturesTableBuilt, SyncWindowCompleted
+from shared.contracts.events import Event, FeaturesBatchRequested, FeaturesTableBuilt, SyncWindowCompleted
+from shared.domain.job import Job, JobKind, slot_of
+from shared.domain.time import floor_to
 from shared.ports.clock import Clock
 from shared.ports.errors import NotFoundError, RejectedMessageError
+from shared.ports.job_store import JobRegister
+from shared.runtime.jobs import LEASE, JobWorker, Outcome, Work
 from shared.runtime.logging import logger
-from shared.runtime.worker import Parts, Subscription, Timer
+from shared.runtime.worker import Parts, Subscription, Timer, message_id
+
+BATCH = 50
+"""Refreshing a site takes tens of milliseconds."""
 
 
-def parts(service: FeatureService, *, clock: Clock, interval: timedelta, site_id: str | None = None) -> Parts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Steps:
+    """The steps of features, with what they need."""
+
+    service: FeatureService
+    clock: Clock
+
+    def build(self, job: Job) -> Outcome:
+        site = self.service.site(job.site_id)
+        table = self.service.refresh_noting(site_id=site.site_id, now=self.clock.now_at(site))
+        logger("features").info("features built", site_id=table.site_id, rows=table.rows, until=table.interval.end.isoformat())
+        return Outcome(events=[built(table)], result={"rows": table.rows, "until": table.interval.end.isoformat()})
+
+
+def parts(
+    service: FeatureService, *, jobs: JobRegister, clock: Clock, interval: timedelta, site_id: str | None = None, lease: timedelta = LEASE
+) -> Parts:
     """Refresh a site when its readings changed, and all of them (or the one) from time to time."""
-    failing: set[str] = set()
+    steps = _Steps(service=service, clock=clock)
+    work = Work(kind=JobKind.FEATURES, queue=topology.FEATURES_BATCH, batch=FeaturesBatchRequested, size=BATCH, run=steps.build)
+    worker = JobWorker(work, store=jobs, clock=clock, lease=lease)
 
     def refresh(event: Event) -> Sequence[Event]:
+        """A window may hold late readings, prices or a changed site, so each message is a job, however often it is delivered."""
         if not isinstance(event, SyncWindowCompleted):
             raise RejectedMessageError(f"{event.TYPE} does not belong in queue {topology.FEATURES_BUILD.name}")
         if site_id is not None and event.site_id != site_id:
             return []
         try:
-            site = service.site(event.site_id)
+            service.site(event.site_id)
         except NotFoundError as problem:
             raise RejectedMessageError(str(problem)) from problem
-        return built([service.refresh(site_id=site.site_id, now=clock.now_at(site))])
+        return worker.do(Job(kind=JobKind.FEATURES, site_id=event.site_id, slot=message_id()))
 
     def sweep() -> Sequence[Event]:
-        results = service.sweep(now_at=clock.now_at, site_id=site_id)
-        _tell(results, failing)
-        return built(results)
+        """What is recent or ahead, of every site, once in an interval whichever process comes to it."""
+        slot = f"sweep-{slot_of(floor_to(clock.now(), interval))}"
+        sites = [service.site(site_id)] if site_id else service.sites()
+        return worker.share([Job(kind=JobKind.FEATURES, site_id=site.site_id, slot=slot) for site in sites])
 
     return Parts(
         name="features",
-        subscriptions=(Subscription(queue=topology.FEATURES_BUILD, handle=refresh),),
-        timers=(Timer(name="features.sweep", every=interval, step=sweep),),
+        subscriptions=(Subscription(queue=topology.FEATURES_BUILD, handle=refresh), worker.subscription),
+        timers=(Timer(name="features.sweep", every=interval, step=sweep), worker.timer),
+        stopping=(worker.stop,),
     )
 
 
-def _tell(results: Sequence[TableBuilt], failing: set[str]) -> None:
-    """Log what was built, and when a site begins to fail and when it works again, not each time."""
-    log = logger("features")
-    for result in results:
-        if result.error is not None and result.site_id not in failing:
-            log.warning("features not built; they are tried again at the next round", site_id=result.site_id, error=result.error)
-        if result.error is None and result.site_id in failing:
-            log.info("features are built again", site_id=result.site_id)
-        if result.error is None:
-            log.info("features built", site_id=result.site_id, rows=result.rows, until=result.interval.end.isoformat())
-    failing.clear()
-    failing.update(result.site_id for result in results if result.error is not None)
-
-
-def built(results: Sequence[TableBuilt]) -> list[Event]:
-    """One message for each table that has new rows."""
-    return [
-        FeaturesTableBuilt(
-            site_id=result.site_id,
-            start=result.interval.start,
-            end=result.interval.end,
-            rows=result.rows,
-            catalog_version=result.catalog_version,
-        )
-        for result in results
-        if result.error is None
-    ]
+def built(table: TableBuilt) -> FeaturesTableBuilt:
+    """What is said of a table that has new rows."""
+    return FeaturesTableBuilt(
+        site_id=table.site_id,
+        start=table.interval.start,
+        end=table.interval.end,
+        rows=table.rows,
+        catalog_version=table.catalog_version,
+    )

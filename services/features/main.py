@@ -47,7 +47,14 @@ def parts(resources: Resources, *, interval_seconds: float = INTERVAL_SECONDS, l
     """What features brings to a process. `lookback` None: new tables reach back to the first reading."""
     settings = load(FeatureSettings)
     service = build(resources, window_days=settings.rolling_window_days, batch_size=settings.batch_size, lookback=lookback)
-    return handlers.parts(service, clock=resources.clock, interval=timedelta(seconds=interval_seconds), site_id=settings.site_id)
+    return handlers.parts(
+        service,
+        jobs=resources.jobs,
+        clock=resources.clock,
+        interval=timedelta(seconds=interval_seconds),
+        site_id=settings.site_id,
+        lease=resources.job_lease,
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """Feature tables from what is in the cloud: whole, or what changed since the last time."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -40,7 +40,6 @@ class TableBuilt:
     """From the first to the end of the last row written."""
     rows: int
     catalog_version: str
-    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,22 +129,18 @@ class FeatureService:
         stale = self._stale(newest[0], recent, site, now) if newest else [recent]
         return self._write(site, stale, now=now, watermark=watermark)
 
-    def sweep(self, *, now_at: Callable[[Site], datetime], site_id: str | None = None) -> list[TableBuilt]:
-        """Refresh every site (or the one). A site that fails is recorded and does not stop the others."""
-        return [self._refresh_guarded(site, now_at(site)) for site in ([self.site(site_id)] if site_id else self.sites())]
+    def refresh_noting(self, *, site_id: str, now: datetime) -> TableBuilt:
+        """`refresh`; its failure is noted in the site's status, then raised."""
+        try:
+            return self.refresh(site_id=site_id, now=now)
+        except (SupplierError, InvalidValueError) as problem:
+            before = self._progress.get(step=STEP, site_id=site_id) or Progress(step=STEP, site_id=site_id, updated_at=now)
+            self._progress.put(replace(before, last_error=str(problem)))
+            raise
 
     def status(self, *, site_id: str | None = None) -> list[FeatureStatus]:
         """The state of every site's table (or of the one), sorted."""
         return [self._status(site) for site in ([self.site(site_id)] if site_id else self.sites())]
-
-    def _refresh_guarded(self, site: Site, now: datetime) -> TableBuilt:
-        try:
-            return self.refresh(site_id=site.site_id, now=now)
-        except (SupplierError, InvalidValueError) as problem:
-            before = self._progress.get(step=STEP, site_id=site.site_id) or Progress(step=STEP, site_id=site.site_id, updated_at=now)
-            self._progress.put(replace(before, last_error=str(problem)))
-            nothing = Interval(start=now, end=now)
-            return TableBuilt(site_id=site.site_id, interval=nothing, rows=0, catalog_version=self._catalog.version, error=str(problem))
 
     def _earliest(self, site: Site, now: datetime, lookback: timedelta | None) -> datetime:
         """Where a table begins: with the first reading, or so long before now; at now where there is no reading."""

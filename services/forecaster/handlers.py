@@ -1,4 +1,4 @@
-"""Messages and timers in, calls of the service, messages out."""
+"""Messages and timers in, jobs done by the service, messages out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,94 +15,142 @@ from shared.contracts import topology
 from shared.contracts.events import (
     Event,
     FeaturesTableBuilt,
+    ForecastBatchRequested,
     ForecastRunPublished,
     ModelTrainingCompleted,
     ModelTrainingRequested,
+    TrainingBatchRequested,
 )
+from shared.domain.forecast import Target
+from shared.domain.job import Job, JobKind, slot_of
 from shared.domain.site import Site
+from shared.domain.time import floor_to
 from shared.ports.clock import Clock
 from shared.ports.errors import RejectedMessageError
-from shared.runtime.logging import logger
-from shared.runtime.worker import Parts, Subscription, Timer
+from shared.ports.job_store import JobRegister
+from shared.runtime.jobs import LEASE, JobWorker, Outcome, Work
+from shared.runtime.worker import Parts, Subscription, Timer, message_id
 
 FORECAST_EVERY = timedelta(hours=1)
 TRAIN_EVERY = timedelta(days=1)
+FORECAST_BATCH, TRAINING_BATCH = 50, 2
+"""Forecasting a site takes some hundredths of a second, training it some seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Steps:
-    """The steps of the forecaster, with what they need."""
+    """How the forecaster does its jobs, with what it needs."""
 
     service: ForecastService
     clock: Clock
     test_share: float
 
-    def on_run(self, event: Event) -> Sequence[Event]:
-        """New features, or a new model that serves."""
-        match event:
-            case FeaturesTableBuilt():
-                site = self._site(event.site_id)
-                return published(self.service.forecast_if_due(site_id=site.site_id, now=self.clock.now_at(site)))
-            case ModelTrainingCompleted(promoted=False):
-                return []
-            case ModelTrainingCompleted(target=target, model_version=version):
-                site = self._site(event.site_id)
-                now = self.clock.now_at(site)
-                return published(self.service.forecast_with(site_id=site.site_id, target=target, model_version=version, now=now))
-        raise RejectedMessageError(f"{event.TYPE} does not belong in queue {topology.FORECASTER_RUN.name}")
+    def forecast(self, job: Job) -> Outcome:
+        """For an hour, unless it has a forecast; for a new model, unless it made the newest."""
+        site = self.site(job.site_id)
+        target, _, version = job.slot.partition("-")
+        if version:
+            run = self.service.forecast_with(
+                site_id=site.site_id, target=Target(target), model_version=version, now=self.clock.now_at(site)
+            )
+        else:
+            run = self.service.forecast_if_due(site_id=site.site_id, now=self.clock.now_at(site))
+        events = published(run)
+        return Outcome(events=events, result={"forecast_ids": [each for event in events for each in event.forecast_ids]})
 
-    def on_train(self, event: Event) -> Sequence[Event]:
-        if not isinstance(event, ModelTrainingRequested):
-            raise RejectedMessageError(f"{event.TYPE} does not belong in queue {topology.FORECASTER_TRAIN.name}")
+    def train(self, job: Job) -> Outcome:
+        site = self.site(job.site_id)
         try:
-            return self._train(self._site(event.site_id))
+            report = self.service.train(site_id=site.site_id, now=self.clock.now_at(site), test_share=self.test_share)
         except NothingToForecastError as problem:
             raise RejectedMessageError(str(problem)) from problem
+        return Outcome(events=completed(report), result={"promoted": [each.target for each in report.targets if each.promoted]})
 
-    def forecast_all(self) -> Sequence[Event]:
-        """Every site without a forecast in this clock hour."""
-        events: list[Event] = []
-        for site in self.service.sites():
-            events += published(self.service.forecast_if_due(site_id=site.site_id, now=self.clock.now_at(site)))
-        return events
+    def hour(self, site: Site) -> Job:
+        """The forecast of the site's clock hour."""
+        return Job(kind=JobKind.FORECAST, site_id=site.site_id, slot=slot_of(floor_to(self.clock.now_at(site), FORECAST_EVERY)))
 
-    def train_all(self) -> Sequence[Event]:
-        """Every site that has features."""
-        events: list[Event] = []
-        for site in self.service.sites():
-            try:
-                events += self._train(site)
-            except NothingToForecastError as problem:
-                logger("forecaster").info("training left out", site_id=site.site_id, reason=str(problem))
-        return events
+    def day(self, site: Site) -> Job:
+        """The training of the site's day."""
+        return Job(kind=JobKind.TRAINING, site_id=site.site_id, slot=slot_of(floor_to(self.clock.now_at(site), TRAIN_EVERY)))
 
-    def _train(self, site: Site) -> list[Event]:
-        return completed(self.service.train(site_id=site.site_id, now=self.clock.now_at(site), test_share=self.test_share))
-
-    def _site(self, site_id: str) -> Site:
+    def site(self, site_id: str) -> Site:
         try:
             return self.service.site(site_id=site_id)
         except UnknownSiteError as problem:
             raise RejectedMessageError(str(problem)) from problem
 
 
-def parts(service: ForecastService, *, clock: Clock, test_share: float) -> Parts:
+def parts(service: ForecastService, *, jobs: JobRegister, clock: Clock, test_share: float, lease: timedelta = LEASE) -> Parts:
     """Forecasts on new features and new models, training on request, and the sweeps that make up for lost messages."""
     steps = _Steps(service=service, clock=clock, test_share=test_share)
+    forecasts = JobWorker(
+        Work(
+            kind=JobKind.FORECAST,
+            queue=topology.FORECASTER_BATCH,
+            batch=ForecastBatchRequested,
+            size=FORECAST_BATCH,
+            run=steps.forecast,
+        ),
+        store=jobs,
+        clock=clock,
+        lease=lease,
+    )
+    trainings = JobWorker(
+        Work(
+            kind=JobKind.TRAINING,
+            queue=topology.FORECASTER_TRAIN_BATCH,
+            batch=TrainingBatchRequested,
+            size=TRAINING_BATCH,
+            run=steps.train,
+        ),
+        store=jobs,
+        clock=clock,
+        lease=lease,
+    )
+
+    def on_run(event: Event) -> Sequence[Event]:
+        """New features, or a new model that serves."""
+        match event:
+            case FeaturesTableBuilt():
+                return forecasts.do(steps.hour(steps.site(event.site_id)))
+            case ModelTrainingCompleted(promoted=False):
+                return []
+            case ModelTrainingCompleted(target=target, model_version=version):
+                slot = f"{target}-{version}"
+                return forecasts.do(Job(kind=JobKind.FORECAST, site_id=steps.site(event.site_id).site_id, slot=slot))
+        raise RejectedMessageError(f"{event.TYPE} does not belong in queue {topology.FORECASTER_RUN.name}")
+
+    def on_train(event: Event) -> Sequence[Event]:
+        if not isinstance(event, ModelTrainingRequested):
+            raise RejectedMessageError(f"{event.TYPE} does not belong in queue {topology.FORECASTER_TRAIN.name}")
+        return trainings.do(Job(kind=JobKind.TRAINING, site_id=steps.site(event.site_id).site_id, slot=message_id()))
+
+    def forecast_all() -> Sequence[Event]:
+        return forecasts.share([steps.hour(site) for site in service.sites()])
+
+    def train_all() -> Sequence[Event]:
+        return trainings.share([steps.day(site) for site in service.sites() if service.can_learn(site_id=site.site_id)])
+
     return Parts(
         name="forecaster",
         subscriptions=(
-            Subscription(queue=topology.FORECASTER_RUN, handle=steps.on_run),
-            Subscription(queue=topology.FORECASTER_TRAIN, handle=steps.on_train),
+            Subscription(queue=topology.FORECASTER_RUN, handle=on_run),
+            Subscription(queue=topology.FORECASTER_TRAIN, handle=on_train),
+            forecasts.subscription,
+            trainings.subscription,
         ),
         timers=(
-            Timer(name="forecaster.forecast", every=FORECAST_EVERY, step=steps.forecast_all),
-            Timer(name="forecaster.train", every=TRAIN_EVERY, step=steps.train_all, at_once=False),
+            Timer(name="forecaster.forecast", every=FORECAST_EVERY, step=forecast_all),
+            Timer(name="forecaster.train", every=TRAIN_EVERY, step=train_all, at_once=False),
+            forecasts.timer,
+            trainings.timer,
         ),
+        stopping=(forecasts.stop, trainings.stop),
     )
 
 
-def published(run: ForecastRun | None) -> list[Event]:
+def published(run: ForecastRun | None) -> list[ForecastRunPublished]:
     """The message of a forecast run; none where there was nothing to do."""
     if run is None:
         return []

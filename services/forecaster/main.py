@@ -63,7 +63,9 @@ def build(resources: Resources, *, model_dir: Path | None = None) -> ForecastSer
 def parts(resources: Resources) -> Parts:
     """What the forecaster brings to a process."""
     settings = load(ForecasterSettings)
-    return handlers.parts(build(resources), clock=resources.clock, test_share=settings.test_size)
+    return handlers.parts(
+        build(resources), jobs=resources.jobs, clock=resources.clock, test_share=settings.test_size, lease=resources.job_lease
+    )
 
 
 def add_script_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,19 +1,25 @@
-"""Message in, service call, events out."""
+"""Messages and timers in, jobs done by the service, messages out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.optimizer.service import PlannerService
-from shared.contracts.events import Event, ForecastRunPublished, ScheduleRunPublished, ScheduleRunRequested
-from shared.contracts.topology import OPTIMIZER_REPLAN, OPTIMIZER_RUN
-from shared.domain.errors import InvalidValueError
+from services.optimizer.service import REPLAN_AFTER, PlannerService
+from shared.contracts.events import Event, ForecastRunPublished, ScheduleBatchRequested, ScheduleRunPublished, ScheduleRunRequested
+from shared.contracts.topology import OPTIMIZER_BATCH, OPTIMIZER_REPLAN, OPTIMIZER_RUN
+from shared.domain.job import Job, JobKind, slot_of
 from shared.domain.schedule import Schedule
+from shared.domain.site import Site
+from shared.domain.time import floor_to
 from shared.ports.clock import Clock
 from shared.ports.errors import NotFoundError, RejectedMessageError
+from shared.ports.job_store import JobRegister
 from shared.ports.site_store import SiteStore
-from shared.runtime.logging import logger
-from shared.runtime.worker import Parts, Subscription, Timer
+from shared.runtime.jobs import LEASE, JobWorker, Outcome, Work
+from shared.runtime.worker import Parts, Subscription, Timer, message_id
+
+BATCH = 20
+"""Planning a site takes about a tenth of a second."""
 
 
 def published(schedule: Schedule) -> ScheduleRunPublished:
@@ -31,40 +37,63 @@ class _Steps:
     sites: SiteStore
     clock: Clock
 
-    def plan(self, site_id: str) -> Sequence[Event]:
+    def plan(self, job: Job) -> Outcome:
+        schedule = self.service.plan(site_id=job.site_id, now=self.clock.now_at(self.site(job.site_id)))
+        return Outcome(events=[published(schedule)], result={"schedule_id": schedule.schedule_id, "status": schedule.status})
+
+    def site(self, site_id: str) -> Site:
         site = self.sites.get(site_id)
         if site is None:
             raise NotFoundError(f"site {site_id!r} is not known")
-        return [published(self.service.plan(site_id=site_id, now=self.clock.now_at(site)))]
+        return site
 
-    def on_message(self, event: Event) -> Sequence[Event]:
-        """A message about a site that cannot be planned until a person acts is given up, with the reason."""
-        if not isinstance(event, ForecastRunPublished | ScheduleRunRequested):
-            raise RejectedMessageError(f"{event.TYPE} does not belong here")
+    def asked(self, event: Event) -> Job:
+        """A forecast is planned with once, each request of a person is work of its own."""
+        match event:
+            case ForecastRunPublished(site_id=site_id, issued_at=issued_at):
+                slot = slot_of(issued_at)
+            case ScheduleRunRequested(site_id=site_id):
+                slot = message_id()
+            case _:
+                raise RejectedMessageError(f"{event.TYPE} does not belong here")
         try:
-            return self.plan(event.site_id)
-        except (NotFoundError, InvalidValueError) as problem:
+            return Job(kind=JobKind.SCHEDULE, site_id=self.site(site_id).site_id, slot=slot)
+        except NotFoundError as problem:
             raise RejectedMessageError(str(problem)) from problem
 
-    def sweep(self) -> Sequence[Event]:
-        """Plan every site whose plan has aged; one that cannot be planned does not stop the others."""
-        events: list[Event] = []
-        for site in self.service.stale(now_at=self.clock.now_at):
-            try:
-                events += self.plan(site.site_id)
-            except (NotFoundError, InvalidValueError) as problem:
-                logger("optimizer").warning("a site could not be planned; the others are", site_id=site.site_id, error=str(problem))
-        return events
+    def aged(self) -> list[Job]:
+        """What a new forecast asks for where its message was lost; else one plan in an hour."""
+        return [
+            Job(
+                kind=JobKind.SCHEDULE,
+                site_id=site.site_id,
+                slot=slot_of(forecast_at) if forecast_at else f"hour-{slot_of(floor_to(self.clock.now_at(site), REPLAN_AFTER))}",
+            )
+            for site, forecast_at in self.service.stale(now_at=self.clock.now_at)
+        ]
 
 
-def parts(service: PlannerService, *, sites: SiteStore, clock: Clock, every: timedelta) -> Parts:
+def parts(
+    service: PlannerService, *, sites: SiteStore, jobs: JobRegister, clock: Clock, every: timedelta, lease: timedelta = LEASE
+) -> Parts:
     """Plans on new forecasts, on request, and for sites whose plan has aged."""
     steps = _Steps(service=service, sites=sites, clock=clock)
+    work = Work(kind=JobKind.SCHEDULE, queue=OPTIMIZER_BATCH, batch=ScheduleBatchRequested, size=BATCH, run=steps.plan)
+    worker = JobWorker(work, store=jobs, clock=clock, lease=lease)
+
+    def on_message(event: Event) -> Sequence[Event]:
+        return worker.do(steps.asked(event))
+
+    def sweep() -> Sequence[Event]:
+        return worker.share(steps.aged())
+
     return Parts(
         name="optimizer",
         subscriptions=(
-            Subscription(queue=OPTIMIZER_REPLAN, handle=steps.on_message),
-            Subscription(queue=OPTIMIZER_RUN, handle=steps.on_message),
+            Subscription(queue=OPTIMIZER_REPLAN, handle=on_message),
+            Subscription(queue=OPTIMIZER_RUN, handle=on_message),
+            worker.subscription,
         ),
-        timers=(Timer(name="optimizer.sweep", every=every, step=steps.sweep),),
+        timers=(Timer(name="optimizer.sweep", every=every, step=sweep), worker.timer),
+        stopping=(worker.stop,),
     )

@@ -43,7 +43,14 @@ def build(resources: Resources) -> PlannerService:
 
 def parts(resources: Resources) -> Parts:
     """What the optimizer brings to a process."""
-    return optimizer_parts(build(resources), sites=resources.sites, clock=resources.clock, every=load(OptimizerSettings).interval)
+    return optimizer_parts(
+        build(resources),
+        sites=resources.sites,
+        jobs=resources.jobs,
+        clock=resources.clock,
+        every=load(OptimizerSettings).interval,
+        lease=resources.job_lease,
+    )
 
 
 def _time_limit() -> float:

@@ -15,6 +15,7 @@ from uuid import uuid4
 from shared.domain.errors import InvalidValueError, require_identifier
 from shared.domain.forecast import Target
 from shared.ports.errors import CorruptError, NotFoundError, UnavailableError
+from shared.ports.fence import require_lease
 from shared.ports.model_store import ModelManifest, StoredModel
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.(json|ubj)")
@@ -81,6 +82,11 @@ class ModelDir:
         with self._disk():
             fresh = pointer.with_name(f".{pointer.name}-{uuid4().hex}")
             _write_durably(fresh, json.dumps({"model_version": model_version}).encode())
+            try:
+                require_lease()  # as late as can be: the rename itself cannot ask
+            except BaseException:
+                fresh.unlink()
+                raise
             fresh.replace(pointer)
             _sync_folder(pointer.parent)
 

@@ -91,6 +91,36 @@ class ScheduleRunPublished(Event):
     status: str
 
 
+class JobBatchRequested(Event):
+    """Please do these jobs, as far as nobody has them yet."""
+
+    job_ids: list[str] = Field(min_length=1, max_length=50)
+
+
+class FeaturesBatchRequested(JobBatchRequested):
+    """Please build the features of these sites."""
+
+    TYPE: ClassVar[str] = "features.batch.requested.v1"
+
+
+class TrainingBatchRequested(JobBatchRequested):
+    """Please train the models of these sites."""
+
+    TYPE: ClassVar[str] = "model.batch.requested.v1"
+
+
+class ForecastBatchRequested(JobBatchRequested):
+    """Please forecast these sites."""
+
+    TYPE: ClassVar[str] = "forecast.batch.requested.v1"
+
+
+class ScheduleBatchRequested(JobBatchRequested):
+    """Please plan these sites."""
+
+    TYPE: ClassVar[str] = "schedule.batch.requested.v1"
+
+
 EVENTS: dict[str, type[Event]] = {
     event.TYPE: event
     for event in (
@@ -102,5 +132,9 @@ EVENTS: dict[str, type[Event]] = {
         ForecastRunPublished,
         ScheduleRunRequested,
         ScheduleRunPublished,
+        FeaturesBatchRequested,
+        TrainingBatchRequested,
+        ForecastBatchRequested,
+        ScheduleBatchRequested,
     )
 }

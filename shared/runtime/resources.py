@@ -222,6 +222,10 @@ class Resources:
         return self._cloud.jobs
 
     @property
+    def job_lease(self) -> timedelta:
+        return timedelta(seconds=self._settings.job_lease_seconds)
+
+    @property
     def store_schema(self) -> StoreSchema:
         """The tables of the cloud store on a server. Raises `UsageError` where no such store is named."""
         url = self._settings.cloud_store_url

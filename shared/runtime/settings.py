@@ -33,6 +33,8 @@ class RuntimeSettings(BaseSettings):
     """Of a paid plan; without it the free service is asked, which is for non-commercial use."""
     model_dir: Path | None = Field(default=None, validation_alias="FORECAST_MODEL_DIR")
     """Default: `models` in the state folder."""
+    job_lease_seconds: float = Field(default=60.0, ge=1, le=3600)
+    """After how long the jobs of a worker that died are done by another."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 

@@ -75,6 +75,10 @@ class ForecastService:
             raise UnknownSiteError(f"site is {site_id!r}: the store knows {known}")
         return site
 
+    def can_learn(self, *, site_id: str) -> bool:
+        """Whether the site has features."""
+        return self._features.extent(site_id=site_id) is not None
+
     def train(
         self, *, site_id: str, now: datetime, test_share: float = DEFAULT_TEST_SHARE, progress: Advance | None = None
     ) -> TrainingReport:

@@ -92,16 +92,24 @@ class PlannerService:
         """The answer to a problem; nothing is read and nothing is kept."""
         return solve(problem, time_limit_seconds=self._time_limit_seconds)
 
-    def stale(self, *, now_at: Callable[[Site], datetime]) -> list[Site]:
-        """Sites with a tariff whose schedule is missing, expired, older than an hour or older than their newest forecast."""
-        return [site for site in self._sites.list() if self._tariffs.get(site.site_id) is not None and self._is_stale(site, now_at(site))]
+    def stale(self, *, now_at: Callable[[Site], datetime]) -> list[tuple[Site, datetime | None]]:
+        """Sites with a tariff whose schedule is older than their newest forecast, each with the moment of that one's issue;
+        or missing, expired or older than an hour (None)."""
+        found: list[tuple[Site, datetime | None]] = []
+        for site in self._sites.list():
+            if self._tariffs.get(site.site_id) is None:
+                continue
+            now = now_at(site)
+            latest = self._schedules.latest(site_id=site.site_id, as_of=now)
+            if latest is None or now >= latest.expires_at or now - latest.issued_at >= REPLAN_AFTER:
+                found.append((site, None))
+            elif (issued_at := self._newest_forecast(site, now)) is not None and issued_at > latest.issued_at:
+                found.append((site, issued_at))
+        return found
 
-    def _is_stale(self, site: Site, now: datetime) -> bool:
-        latest = self._schedules.latest(site_id=site.site_id, as_of=now)
-        if latest is None or now >= latest.expires_at or now - latest.issued_at >= REPLAN_AFTER:
-            return True
-        newest = [self._forecasts.latest(site_id=site.site_id, target=target, as_of=now) for target in Target]
-        return any(forecast is not None and forecast.issued_at > latest.issued_at for forecast in newest)
+    def _newest_forecast(self, site: Site, now: datetime) -> datetime | None:
+        newest = (self._forecasts.latest(site_id=site.site_id, target=target, as_of=now) for target in Target)
+        return max((forecast.issued_at for forecast in newest if forecast is not None), default=None)
 
     def backtest_issue_times(self, *, site_id: str, now: datetime, days: int, every: timedelta) -> list[datetime]:
         """When a replay of the last days wants forecasts, oldest first."""

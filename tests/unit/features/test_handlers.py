@@ -6,10 +6,11 @@ import pytest
 
 from services.features.handlers import parts
 from shared.contracts import topology
-from shared.contracts.events import FeaturesTableBuilt, ModelTrainingRequested, SyncWindowCompleted
+from shared.contracts.events import FeaturesBatchRequested, FeaturesTableBuilt, ModelTrainingRequested, SyncWindowCompleted
+from shared.domain.job import JobState
 from shared.domain.site import Site
 from shared.ports.errors import RejectedMessageError
-from tests.factories import a_site, readings
+from tests.factories import a_site, a_tariff, readings
 from tests.unit.features.conftest import World
 
 START = datetime(2024, 6, 1, tzinfo=UTC)
@@ -38,7 +39,7 @@ def settle(world: World) -> None:
 
 def test_a_completed_window_refreshes_its_site_at_the_sites_own_time(world: World):
     settle(world)
-    (subscription,) = parts(world.service(), clock=EndOfData(), interval=HOUR).subscriptions
+    subscription, _ = parts(world.service(), jobs=world.cloud.jobs, clock=EndOfData(), interval=HOUR).subscriptions
     assert subscription.queue is topology.FEATURES_BUILD
     (event,) = subscription.handle(completed())
     assert isinstance(event, FeaturesTableBuilt)
@@ -47,7 +48,7 @@ def test_a_completed_window_refreshes_its_site_at_the_sites_own_time(world: Worl
 
 
 def test_a_message_of_another_kind_or_of_an_unknown_site_is_rejected(world: World):
-    (subscription,) = parts(world.service(), clock=EndOfData(), interval=HOUR).subscriptions
+    subscription, _ = parts(world.service(), jobs=world.cloud.jobs, clock=EndOfData(), interval=HOUR).subscriptions
     with pytest.raises(RejectedMessageError, match="does not belong"):
         subscription.handle(ModelTrainingRequested(site_id="home"))
     with pytest.raises(RejectedMessageError, match="not in the cloud store"):
@@ -56,9 +57,31 @@ def test_a_message_of_another_kind_or_of_an_unknown_site_is_rejected(world: Worl
 
 def test_a_worker_for_one_site_leaves_the_others_alone(world: World):
     settle(world)
-    handlers = parts(world.service(), clock=EndOfData(), interval=HOUR, site_id="home")
+    handlers = parts(world.service(), jobs=world.cloud.jobs, clock=EndOfData(), interval=HOUR, site_id="home")
     world.cloud.sites.put(a_site("other"))
     assert handlers.subscriptions[0].handle(completed("other")) == []
-    (event,) = handlers.timers[0].step()
+    (batch,) = handlers.timers[0].step()
+    (event,) = handlers.subscriptions[1].handle(batch)
     assert isinstance(event, FeaturesTableBuilt)
     assert event.site_id == "home"
+
+
+def test_the_sweeps_of_two_processes_in_one_interval_build_each_site_once(world: World):
+    settle(world)
+    one, two = (parts(world.service(), jobs=world.cloud.jobs, clock=EndOfData(), interval=HOUR) for _ in range(2))
+    (batch,) = one.timers[0].step()
+    assert isinstance(batch, FeaturesBatchRequested)
+    assert two.timers[0].step() == []
+    assert len(two.subscriptions[1].handle(batch)) == 1
+    assert one.subscriptions[1].handle(batch) == []
+
+
+def test_a_site_that_fails_says_so_in_its_status_and_is_tried_again(world: World):
+    settle(world)
+    world.cloud.tariffs.put("home", a_tariff(holiday_calendar="XX"))
+    handlers = parts(world.service(), jobs=world.cloud.jobs, clock=EndOfData(), interval=HOUR)
+    assert handlers.subscriptions[0].handle(completed()) == []
+    (job,) = world.cloud.jobs.list()
+    assert job.state is JobState.GIVEN_UP
+    (status,) = world.service().status()
+    assert status.last_error == job.error

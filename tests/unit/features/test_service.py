@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from services.features.service import HORIZON, STEP
+from shared.domain.errors import InvalidValueError
 from shared.domain.site import Site, SolarSpec
 from shared.domain.tariff import DynamicPrice
 from shared.domain.time import Interval
@@ -156,21 +157,15 @@ def test_an_unknown_site_is_named_with_those_that_are_known(world: World):
         world.service().build(site_id="hom", now=NOW)
 
 
-def test_a_sweep_goes_on_after_a_site_that_fails_and_records_it(world: World):
+def test_a_failure_is_noted_in_the_status_until_the_table_is_made_again(world: World):
     settle(world)
-    settle(world, site=replace(HOURLY, site_id="broken"), rows=readings(start=START, hours=24, step=HOUR, site_id="broken"))
-    world.cloud.tariffs.put("broken", a_tariff(holiday_calendar="ZZ"))
-    broken, home = world.service().sweep(now_at=lambda _site: NOW)
-    assert broken.error is not None
-    assert "ZZ" in broken.error
-    assert home.error is None
-    assert home.rows > 0
-    status = {state.site_id: state for state in world.service().status()}
-    assert status["broken"].last_error == broken.error
-    assert status["home"].last_error is None
-    world.cloud.tariffs.put("broken", a_tariff())
-    assert [result.error for result in world.service().sweep(now_at=lambda _site: NOW)] == [None, None]
-    assert world.service().status(site_id="broken")[0].last_error is None
+    world.cloud.tariffs.put("home", a_tariff(holiday_calendar="ZZ"))
+    with pytest.raises(InvalidValueError, match="ZZ") as failure:
+        world.service().refresh_noting(site_id="home", now=NOW)
+    assert world.service().status(site_id="home")[0].last_error == str(failure.value)
+    world.cloud.tariffs.put("home", a_tariff())
+    assert world.service().refresh_noting(site_id="home", now=NOW).rows > 0
+    assert world.service().status(site_id="home")[0].last_error is None
 
 
 def test_status_tells_rows_period_quality_and_what_waits(world: World):

@@ -11,7 +11,7 @@ from shared.contracts.events import (
     ModelTrainingRequested,
     ScheduleRunRequested,
 )
-from shared.contracts.topology import FORECASTER_RUN, FORECASTER_TRAIN
+from shared.contracts.topology import FORECASTER_BATCH, FORECASTER_RUN, FORECASTER_TRAIN, FORECASTER_TRAIN_BATCH
 from shared.domain.forecast import Target
 from shared.ports.errors import RejectedMessageError
 from tests.unit.forecaster.test_service import NOW, TABLE, Home
@@ -26,7 +26,7 @@ def home(tmp_path):
 
 @pytest.fixture
 def parts(home):
-    return handlers.parts(home.service, clock=FixedClock(NOW), test_share=0.25)
+    return handlers.parts(home.service, jobs=home.cloud.jobs, clock=FixedClock(NOW), test_share=0.25)
 
 
 def handle(parts, queue, event):
@@ -70,8 +70,13 @@ def test_messages_that_can_never_be_handled_are_refused(parts, queue):
 
 
 def test_sweeps_forecast_hourly_at_once_and_train_daily_later(parts):
-    forecast, train = parts.timers
+    forecast, train, *_ = parts.timers
     assert (forecast.every, forecast.at_once) == (timedelta(hours=1), True)
     assert (train.every, train.at_once) == (timedelta(days=1), False)
-    assert len(forecast.step()) == 1
-    assert forecast.step() == []
+    (batch,) = forecast.step()
+    (event,) = handle(parts, FORECASTER_BATCH, batch)
+    assert isinstance(event, ForecastRunPublished)
+    assert forecast.step() == handle(parts, FORECASTER_BATCH, batch) == []
+    (batch,) = train.step()
+    assert {event.target for event in handle(parts, FORECASTER_TRAIN_BATCH, batch)} == {Target.LOAD, Target.SOLAR, Target.PRICE}
+    assert train.step() == handle(parts, FORECASTER_TRAIN_BATCH, batch) == []

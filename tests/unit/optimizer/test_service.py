@@ -153,7 +153,7 @@ def test_a_demand_charge_is_paid_above_the_peak_that_the_month_has_reached(tmp_p
 
 
 def stale(planner: PlannerService, now: datetime) -> list[str]:
-    return [site.site_id for site in planner.stale(now_at=lambda _site: now)]
+    return [site.site_id for site, _ in planner.stale(now_at=lambda _site: now)]
 
 
 def test_plans_are_stale_when_missing_an_hour_old_or_older_than_a_forecast(tmp_path: Path) -> None:
