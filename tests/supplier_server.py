@@ -65,6 +65,7 @@ def supplying(answer: Answering) -> Iterator[Supplier]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: apart, each answer would wait 40 ms for an acknowledgement
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)

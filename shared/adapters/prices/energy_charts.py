@@ -59,6 +59,8 @@ class EnergyCharts:
             raise malformed(self.name, f"prices in {str(document.get('unit'))[:20]!r} instead of EUR/MWh")
         try:
             seconds, values = np.array(stamps, dtype=np.int64), np.array(prices, dtype=np.float64)
+            if seconds.ndim != 1 or values.ndim != 1:
+                raise ValueError("nested")  # noqa: TRY301  # an answer that numpy takes and we do not
         except (OverflowError, TypeError, ValueError):
             raise malformed(self.name, "a price that is none") from None
         words = " ".join(str(document.get("license_info") or "").split())[:_MOST_WORDS]

@@ -20,7 +20,7 @@ def supplier() -> Iterator[Supplier]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def asking() -> Iterator[Asking]:
     with hasty() as client:
         yield client
