@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-_CHUNK = 25_000
+CHUNK = 10_000
 """Rows turned into bytes at a time."""
 _HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END = b"\xff\xff"
@@ -78,8 +78,8 @@ def arrays(values: NDArray[np.float64]) -> Column:
 def copy_of(columns: Sequence[Column]) -> Iterator[memoryview]:
     """What COPY … FROM STDIN (FORMAT BINARY) wants to hear, in pieces."""
     yield memoryview(_HEAD)
-    for start in range(0, len(columns[0].values), _CHUNK):
-        yield _rows([column[slice(start, start + _CHUNK)] for column in columns]).data
+    for start in range(0, len(columns[0].values), CHUNK):
+        yield _rows([column[slice(start, start + CHUNK)] for column in columns]).data
     yield memoryview(_END)
 
 

@@ -27,7 +27,7 @@ class PostgresProgress:
 
     def list(self, *, step: str) -> list[Progress]:
         with self._database.read() as connection:
-            rows = connection.execute(f'{_SELECT} WHERE step = %s ORDER BY site_id COLLATE "C"', (step,)).fetchall()
+            rows = connection.execute(f"{_SELECT} WHERE step = %s ORDER BY site_id", (step,)).fetchall()
         return [_progress(row) for row in rows]
 
 

@@ -8,9 +8,10 @@ import pandas as pd
 import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
+from psycopg.copy import QueuedLibpqWriter
 
 from shared.adapters.distributed.postgres import reading_query
-from shared.adapters.distributed.postgres.binary_copy import Column, copy_of, free_texts, instants, integers, numbers, texts
+from shared.adapters.distributed.postgres.binary_copy import CHUNK, Column, copy_of, free_texts, instants, integers, numbers, texts
 from shared.adapters.distributed.postgres.database import Connection, PostgresDatabase
 from shared.adapters.embedded.columns import micros, moment
 from shared.adapters.reading_columns import ReadingColumns, reading_columns
@@ -77,8 +78,7 @@ class PostgresReadings:
     def changed_since(self, *, site_id: str, stored_at: datetime) -> tuple[Interval, datetime] | None:
         with self._database.read() as connection:
             row = connection.execute(
-                f'SELECT min("timestamp"), max("timestamp") + {_JUST_AFTER}, max(stored_at) FROM public.readings'  # noqa: S608  # constant text
-                " WHERE site_id = %s AND stored_at > %s",
+                f"SELECT first, last + {_JUST_AFTER}, newest FROM der.readings_changed(%s, %s)",  # noqa: S608  # constant text
                 (site_id, as_utc(stored_at)),
             ).fetchone()
         return None if row is None or row[0] is None else (Interval(start=row[0], end=row[1]), row[2])
@@ -86,7 +86,9 @@ class PostgresReadings:
     def count_since(self, *, site_id: str, stored_at: datetime) -> int:
         with self._database.read() as connection:
             row = connection.execute(
-                "SELECT count(*) FROM public.readings WHERE site_id = %s AND stored_at > %s", (site_id, as_utc(stored_at))
+                "SELECT count(*) FROM der.readings_changed(%(site)s, %(moment)s) AS c JOIN public.readings AS r"
+                ' ON r.site_id = %(site)s AND r."timestamp" BETWEEN c.first AND c.last AND r.stored_at > %(moment)s',
+                {"site": site_id, "moment": as_utc(stored_at)},
             ).fetchone()
         return int(row[0]) if row else 0
 
@@ -130,7 +132,10 @@ def _fields(columns: ReadingColumns, stored_at: NDArray[np.int64]) -> list[Colum
 def _copy(connection: Connection, table: sql.Identifier, fields: Sequence[Column], rows: NDArray[np.int64]) -> None:
     names = sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
     chosen = fields if len(rows) == len(fields[0].values) else [field[rows] for field in fields]
-    with connection.cursor().copy(sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, names)) as copy:
+    cursor = connection.cursor()
+    # while this thread makes the next bytes another one sends the last ones
+    writer = QueuedLibpqWriter(cursor) if len(rows) > CHUNK else None
+    with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, names), writer=writer) as copy:
         for piece in copy_of(chosen):
             copy.write(piece)
 

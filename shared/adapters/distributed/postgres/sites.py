@@ -13,6 +13,7 @@ SITE_TABLES = tuple(
     for schema, name in (
         ("public", "readings"),
         ("public", "devices"),
+        ("der", "reading_writes"),
         ("der", "site_writes"),
         ("public", "quarantine"),
         ("public", "tariffs"),
@@ -46,7 +47,7 @@ class PostgresSites:
 
     def list(self) -> list[Site]:
         with self._database.read() as connection:
-            rows = connection.execute('SELECT document::text FROM public.sites ORDER BY site_id COLLATE "C"').fetchall()
+            rows = connection.execute("SELECT document::text FROM public.sites ORDER BY site_id").fetchall()
         return [_site(row) for row in rows]
 
     def delete(self, site_id: str) -> bool:

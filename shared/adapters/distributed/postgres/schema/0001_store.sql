@@ -52,14 +52,14 @@ AS $$
 $$;
 
 CREATE TABLE public.tenants (
-  tenant_id text PRIMARY KEY CHECK (tenant_id <> ''),
+  tenant_id text COLLATE "C" PRIMARY KEY CHECK (tenant_id <> ''),
   name text NOT NULL
 );
 INSERT INTO public.tenants VALUES ('default', 'Default');
 
 CREATE TABLE public.sites (
-  site_id text PRIMARY KEY,
-  tenant_id text NOT NULL REFERENCES public.tenants DEFAULT coalesce(der.tenant(), 'default'),
+  site_id text COLLATE "C" PRIMARY KEY,
+  tenant_id text COLLATE "C" NOT NULL REFERENCES public.tenants DEFAULT coalesce(der.tenant(), 'default'),
   document jsonb NOT NULL
 );
 CREATE INDEX sites_by_tenant ON public.sites (tenant_id);
@@ -110,10 +110,11 @@ BEGIN
 END
 $$;
 
+-- texts that stand in keys are ordered by their bytes: the same everywhere, and quickly compared
 CREATE TABLE public.readings (
-  site_id text NOT NULL,
+  site_id text COLLATE "C" NOT NULL,
   "timestamp" timestamptz NOT NULL,
-  device_id text NOT NULL,
+  device_id text COLLATE "C" NOT NULL,
   solar_generation_kw double precision,
   solar_irradiance_w_m2 double precision,
   solar_panel_temp_celsius double precision,
@@ -141,28 +142,37 @@ CREATE TABLE public.readings (
   stored_at timestamptz NOT NULL,
   PRIMARY KEY (site_id, "timestamp", device_id)
 ) PARTITION BY RANGE ("timestamp");
-CREATE INDEX readings_by_stored_at ON public.readings (site_id, stored_at);
 
 -- kept in step by every write of readings, so that no question about a device scans its readings
 CREATE TABLE public.devices (
-  site_id text NOT NULL,
-  device_id text NOT NULL,
+  site_id text COLLATE "C" NOT NULL,
+  device_id text COLLATE "C" NOT NULL,
   first timestamptz NOT NULL,
   last timestamptz NOT NULL,
   rows bigint NOT NULL,
   PRIMARY KEY (site_id, device_id)
 );
 
--- one row for each site: locked by who writes its readings, it puts stored_at into the order of the commits
+-- One row for each site: locked by who writes its readings, it puts stored_at into the order of the commits.
 CREATE TABLE der.site_writes (
-  site_id text PRIMARY KEY,
+  site_id text COLLATE "C" PRIMARY KEY,
   stored_at timestamptz NOT NULL
 ) WITH (fillfactor = 70);
 
+-- One row for each site and write: which timestamps it brought or changed. An index of readings by stored_at would tell
+-- the same, and make every write of them twice as slow.
+CREATE TABLE der.reading_writes (
+  site_id text COLLATE "C" NOT NULL,
+  stored_at timestamptz NOT NULL,
+  first timestamptz NOT NULL,
+  last timestamptz NOT NULL,
+  PRIMARY KEY (site_id, stored_at)
+);
+
 CREATE TABLE public.quarantine (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  site_id text NOT NULL,
-  device_id text NOT NULL,
+  site_id text COLLATE "C" NOT NULL,
+  device_id text COLLATE "C" NOT NULL,
   "timestamp" text NOT NULL,
   reason text NOT NULL,
   document text NOT NULL,
@@ -172,13 +182,13 @@ CREATE TABLE public.quarantine (
 CREATE INDEX quarantine_by_stored_at ON public.quarantine (stored_at);
 
 CREATE TABLE public.tariffs (
-  site_id text PRIMARY KEY REFERENCES public.sites ON DELETE CASCADE,
+  site_id text COLLATE "C" PRIMARY KEY REFERENCES public.sites ON DELETE CASCADE,
   document jsonb NOT NULL
 );
 
 -- every publication is kept: as_of asks for what was known then
 CREATE TABLE public.prices (
-  series_id text NOT NULL,
+  series_id text COLLATE "C" NOT NULL,
   "timestamp" timestamptz NOT NULL,
   published_at timestamptz NOT NULL,
   price_per_kwh double precision,
@@ -187,8 +197,8 @@ CREATE TABLE public.prices (
 
 CREATE TABLE public.feature_catalogs (
   catalog_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  site_id text NOT NULL,
-  version text NOT NULL,
+  site_id text COLLATE "C" NOT NULL,
+  version text COLLATE "C" NOT NULL,
   document jsonb NOT NULL,
   written bigint NOT NULL,  -- counts writes: the greatest is the newest catalog of its site
   UNIQUE (site_id, version)
@@ -204,9 +214,9 @@ CREATE TABLE public.features (
 
 -- values: a row for each level, a column for each step
 CREATE TABLE public.forecasts (
-  run text NOT NULL,
-  site_id text NOT NULL,
-  target text NOT NULL,
+  run text COLLATE "C" NOT NULL,
+  site_id text COLLATE "C" NOT NULL,
+  target text COLLATE "C" NOT NULL,
   issued_at timestamptz NOT NULL,
   data_as_of timestamptz NOT NULL,
   model_name text NOT NULL,
@@ -222,15 +232,15 @@ CREATE TABLE public.forecasts (
 );
 
 CREATE TABLE public.schedules (
-  schedule_id text PRIMARY KEY,
-  site_id text NOT NULL,
+  schedule_id text COLLATE "C" PRIMARY KEY,
+  site_id text COLLATE "C" NOT NULL,
   issued_at timestamptz NOT NULL,
   document jsonb NOT NULL
 );
 CREATE INDEX schedules_by_issue ON public.schedules (site_id, issued_at);
 
 CREATE TABLE public.savings (
-  site_id text NOT NULL,
+  site_id text COLLATE "C" NOT NULL,
   made_at timestamptz NOT NULL,
   start timestamptz NOT NULL,
   "end" timestamptz NOT NULL,
@@ -239,8 +249,8 @@ CREATE TABLE public.savings (
 );
 
 CREATE TABLE public.progress (
-  step text NOT NULL,
-  site_id text NOT NULL,
+  step text COLLATE "C" NOT NULL,
+  site_id text COLLATE "C" NOT NULL,
   watermark timestamptz,
   updated_at timestamptz NOT NULL,
   rows bigint NOT NULL,
@@ -265,9 +275,11 @@ BEGIN
   PERFORM der.guard('public.features', 'catalog_id IN (SELECT catalog_id FROM public.feature_catalogs)');
   PERFORM der.guard('public.prices', 'true');  -- markets are nobody's own
   PERFORM der.guard('der.site_writes', NULL);
+  PERFORM der.guard('der.reading_writes', own_site);
 
   PERFORM der.let_sync('public.readings', 'SELECT', 'INSERT');
   PERFORM der.let_sync('public.quarantine', 'SELECT', 'INSERT');
+  PERFORM der.let_sync('der.reading_writes', 'SELECT');
   FOREACH name IN ARRAY ARRAY['sites', 'devices', 'prices', 'progress'] LOOP
     PERFORM der.let_sync(format('public.%I', name)::regclass, 'SELECT');
   END LOOP;
@@ -333,6 +345,10 @@ BEGIN
     SELECT site_id, device_id, first, last, rows FROM judged WHERE fresh ORDER BY site_id, device_id
     ON CONFLICT (site_id, device_id) DO UPDATE
     SET first = least(d.first, excluded.first), last = greatest(d.last, excluded.last), rows = d.rows + excluded.rows
+  ), journal AS (
+    INSERT INTO der.reading_writes (site_id, stored_at, first, last)
+    SELECT j.site_id, w.stored_at, min(j.first), max(j.last) FROM judged AS j JOIN der.site_writes AS w ON w.site_id = j.site_id
+    WHERE j.fresh GROUP BY j.site_id, w.stored_at
   )
   SELECT w.stored_at, j.fresh FROM judged AS j JOIN der.site_writes AS w ON w.site_id = j.site_id ORDER BY j.position;
 END
@@ -365,7 +381,11 @@ BEGIN
   END IF;
   WITH new AS (
     INSERT INTO public.readings SELECT * FROM pg_temp.incoming ORDER BY site_id, "timestamp", device_id
-    ON CONFLICT DO NOTHING RETURNING site_id, device_id, "timestamp"
+    ON CONFLICT DO NOTHING RETURNING site_id, device_id, "timestamp", stored_at
+  ), journal AS (
+    INSERT INTO der.reading_writes AS w (site_id, stored_at, first, last)
+    SELECT site_id, stored_at, min("timestamp"), max("timestamp") FROM new GROUP BY site_id, stored_at
+    ON CONFLICT (site_id, stored_at) DO UPDATE SET first = least(w.first, excluded.first), last = greatest(w.last, excluded.last)
   ), grouped AS (
     SELECT site_id, device_id, min("timestamp") AS first, max("timestamp") AS last, count(*) AS rows FROM new GROUP BY site_id, device_id
   ), noted AS (
@@ -374,48 +394,63 @@ BEGIN
     SET first = least(d.first, excluded.first), last = greatest(d.last, excluded.last), rows = d.rows + excluded.rows
   )
   SELECT coalesce(sum(rows), 0) INTO inserted FROM grouped;
-  INSERT INTO public.readings AS r SELECT * FROM pg_temp.incoming ORDER BY site_id, "timestamp", device_id
-  ON CONFLICT (site_id, "timestamp", device_id) DO UPDATE SET
-    solar_generation_kw = excluded.solar_generation_kw,
-    solar_irradiance_w_m2 = excluded.solar_irradiance_w_m2,
-    solar_panel_temp_celsius = excluded.solar_panel_temp_celsius,
-    solar_efficiency_percent = excluded.solar_efficiency_percent,
-    battery_soc_percent = excluded.battery_soc_percent,
-    battery_capacity_kwh = excluded.battery_capacity_kwh,
-    battery_power_kw = excluded.battery_power_kw,
-    battery_voltage_v = excluded.battery_voltage_v,
-    battery_temperature_celsius = excluded.battery_temperature_celsius,
-    battery_cycles = excluded.battery_cycles,
-    battery_health_percent = excluded.battery_health_percent,
-    total_load_kw = excluded.total_load_kw,
-    hvac_kw = excluded.hvac_kw,
-    appliances_kw = excluded.appliances_kw,
-    lighting_kw = excluded.lighting_kw,
-    ev_charging_kw = excluded.ev_charging_kw,
-    other_kw = excluded.other_kw,
-    price_per_kwh = excluded.price_per_kwh,
-    feed_in_tariff = excluded.feed_in_tariff,
-    demand_charge = excluded.demand_charge,
-    carbon_intensity_g_kwh = excluded.carbon_intensity_g_kwh,
-    net_grid_flow_kw = excluded.net_grid_flow_kw,
-    time_of_use_period = excluded.time_of_use_period,
-    quality = excluded.quality,
-    stored_at = excluded.stored_at
-  WHERE (
-    r.solar_generation_kw, r.solar_irradiance_w_m2, r.solar_panel_temp_celsius, r.solar_efficiency_percent, r.battery_soc_percent,
-    r.battery_capacity_kwh, r.battery_power_kw, r.battery_voltage_v, r.battery_temperature_celsius, r.battery_cycles,
-    r.battery_health_percent, r.total_load_kw, r.hvac_kw, r.appliances_kw, r.lighting_kw, r.ev_charging_kw, r.other_kw,
-    r.price_per_kwh, r.feed_in_tariff, r.demand_charge, r.carbon_intensity_g_kwh, r.net_grid_flow_kw, r.time_of_use_period, r.quality
-  ) IS DISTINCT FROM (
-    excluded.solar_generation_kw, excluded.solar_irradiance_w_m2, excluded.solar_panel_temp_celsius,
-    excluded.solar_efficiency_percent, excluded.battery_soc_percent, excluded.battery_capacity_kwh, excluded.battery_power_kw,
-    excluded.battery_voltage_v, excluded.battery_temperature_celsius, excluded.battery_cycles, excluded.battery_health_percent,
-    excluded.total_load_kw, excluded.hvac_kw, excluded.appliances_kw, excluded.lighting_kw, excluded.ev_charging_kw,
-    excluded.other_kw, excluded.price_per_kwh, excluded.feed_in_tariff, excluded.demand_charge, excluded.carbon_intensity_g_kwh,
-    excluded.net_grid_flow_kw, excluded.time_of_use_period, excluded.quality
-  );
-  GET DIAGNOSTICS updated = ROW_COUNT;
+  WITH changed AS (
+    INSERT INTO public.readings AS r SELECT * FROM pg_temp.incoming ORDER BY site_id, "timestamp", device_id
+    ON CONFLICT (site_id, "timestamp", device_id) DO UPDATE SET
+      solar_generation_kw = excluded.solar_generation_kw,
+      solar_irradiance_w_m2 = excluded.solar_irradiance_w_m2,
+      solar_panel_temp_celsius = excluded.solar_panel_temp_celsius,
+      solar_efficiency_percent = excluded.solar_efficiency_percent,
+      battery_soc_percent = excluded.battery_soc_percent,
+      battery_capacity_kwh = excluded.battery_capacity_kwh,
+      battery_power_kw = excluded.battery_power_kw,
+      battery_voltage_v = excluded.battery_voltage_v,
+      battery_temperature_celsius = excluded.battery_temperature_celsius,
+      battery_cycles = excluded.battery_cycles,
+      battery_health_percent = excluded.battery_health_percent,
+      total_load_kw = excluded.total_load_kw,
+      hvac_kw = excluded.hvac_kw,
+      appliances_kw = excluded.appliances_kw,
+      lighting_kw = excluded.lighting_kw,
+      ev_charging_kw = excluded.ev_charging_kw,
+      other_kw = excluded.other_kw,
+      price_per_kwh = excluded.price_per_kwh,
+      feed_in_tariff = excluded.feed_in_tariff,
+      demand_charge = excluded.demand_charge,
+      carbon_intensity_g_kwh = excluded.carbon_intensity_g_kwh,
+      net_grid_flow_kw = excluded.net_grid_flow_kw,
+      time_of_use_period = excluded.time_of_use_period,
+      quality = excluded.quality,
+      stored_at = excluded.stored_at
+    WHERE (
+      r.solar_generation_kw, r.solar_irradiance_w_m2, r.solar_panel_temp_celsius, r.solar_efficiency_percent, r.battery_soc_percent,
+      r.battery_capacity_kwh, r.battery_power_kw, r.battery_voltage_v, r.battery_temperature_celsius, r.battery_cycles,
+      r.battery_health_percent, r.total_load_kw, r.hvac_kw, r.appliances_kw, r.lighting_kw, r.ev_charging_kw, r.other_kw,
+      r.price_per_kwh, r.feed_in_tariff, r.demand_charge, r.carbon_intensity_g_kwh, r.net_grid_flow_kw, r.time_of_use_period, r.quality
+    ) IS DISTINCT FROM (
+      excluded.solar_generation_kw, excluded.solar_irradiance_w_m2, excluded.solar_panel_temp_celsius,
+      excluded.solar_efficiency_percent, excluded.battery_soc_percent, excluded.battery_capacity_kwh, excluded.battery_power_kw,
+      excluded.battery_voltage_v, excluded.battery_temperature_celsius, excluded.battery_cycles, excluded.battery_health_percent,
+      excluded.total_load_kw, excluded.hvac_kw, excluded.appliances_kw, excluded.lighting_kw, excluded.ev_charging_kw,
+      excluded.other_kw, excluded.price_per_kwh, excluded.feed_in_tariff, excluded.demand_charge, excluded.carbon_intensity_g_kwh,
+      excluded.net_grid_flow_kw, excluded.time_of_use_period, excluded.quality
+    )
+    RETURNING r.site_id, r."timestamp", r.stored_at
+  ), journal AS (
+    INSERT INTO der.reading_writes AS w (site_id, stored_at, first, last)
+    SELECT site_id, stored_at, min("timestamp"), max("timestamp") FROM changed GROUP BY site_id, stored_at
+    ON CONFLICT (site_id, stored_at) DO UPDATE SET first = least(w.first, excluded.first), last = greatest(w.last, excluded.last)
+  )
+  SELECT count(*) INTO updated FROM changed;
 END
+$$;
+
+-- From the first to the last timestamp stored or changed after a moment, and the newest such moment; all NULL for none.
+CREATE FUNCTION der.readings_changed(site text, moment timestamptz, OUT first timestamptz, OUT last timestamptz, OUT newest timestamptz)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT min(w.first), max(w.last), max(w.stored_at) FROM der.reading_writes AS w WHERE w.site_id = site AND w.stored_at > moment
 $$;
 
 -- Drops every partition that ends at or before a moment, and tells devices; returns how many rows are gone.
@@ -447,6 +482,9 @@ BEGIN
   UPDATE public.devices AS d SET first = (
     SELECT min(r."timestamp") FROM public.readings AS r WHERE r.site_id = d.site_id AND r.device_id = d.device_id
   ) WHERE d.first < moment AND total > 0;
+  DELETE FROM der.reading_writes AS w WHERE w.last < (
+    SELECT coalesce(min(d.first), 'infinity') FROM public.devices AS d WHERE d.site_id = w.site_id
+  );
   RETURN total;
 END
 $$;
@@ -520,7 +558,7 @@ $$;
 
 -- A function belongs to everybody when it is made.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA der FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION der.tenant(), der.own_sites() TO der_service, der_sync, der_reader;
+GRANT EXECUTE ON FUNCTION der.tenant(), der.own_sites(), der.readings_changed(text, timestamptz) TO der_service, der_sync, der_reader;
 GRANT EXECUTE ON FUNCTION
   der.begin_readings(text[], text[], timestamptz[], timestamptz[], bigint[], date[], timestamptz, boolean),
   der.stage_readings(), der.merge_readings(), der.put_site(text, jsonb), der.put_tariff(text, jsonb),
