@@ -16,8 +16,8 @@ from shared.runtime.jobs import LEASE, JobWorker, Outcome, Work
 from shared.runtime.logging import logger
 from shared.runtime.worker import Parts, Subscription, Timer, message_id
 
-BATCH = 50
-"""Refreshing a site takes tens of milliseconds."""
+BATCH = 20
+"""Refreshing a site takes about a tenth of a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

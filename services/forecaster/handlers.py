@@ -33,8 +33,8 @@ from shared.runtime.worker import Parts, Subscription, Timer, message_id
 
 FORECAST_EVERY = timedelta(hours=1)
 TRAIN_EVERY = timedelta(days=1)
-FORECAST_BATCH, TRAINING_BATCH = 50, 2
-"""Forecasting a site takes some hundredths of a second, training it some seconds."""
+FORECAST_BATCH, TRAINING_BATCH = 20, 1
+"""Forecasting a site takes about a tenth of a second, training it some seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 A message that is lost or a worker that is killed only delays: the rescue claims whatever is queued, due or abandoned.
 """
 
+import math
 import os
 import random
 import socket
@@ -28,11 +29,12 @@ from shared.runtime.worker import Subscription, Timer
 LOG = "jobs"
 LEASE = timedelta(seconds=60)
 """How long a worker that died keeps its jobs. One that lives prolongs them three times as often, and is fenced where it cannot."""
+CLAIMS_IN_A_BATCH = 5
 ATTEMPTS = 10
 ATTEMPTS_AFTER_BUG = 3
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=5), timedelta(minutes=10)
 KEPT = {JobState.DONE: timedelta(days=1), JobState.GIVEN_UP: timedelta(days=14)}
-"""How long ended jobs are remembered. No slot comes again after that long."""
+"""How long ended jobs are remembered. A slot that comes again later, as it may where time stands still, is done anew."""
 PRUNE_EVERY = timedelta(hours=1)
 
 
@@ -79,12 +81,12 @@ class JobWorker:
     @property
     def timer(self) -> Timer:
         """Of the rescue."""
-        return Timer(name=f"{self._work.kind}.rescue", every=self._lease / 2, step=self.rescue, at_once=False)
+        return Timer(name=f"{self._work.kind}.rescue", every=self._lease / 2, step=self.rescue)
 
     def do(self, job: Job) -> Sequence[Event]:
         """Request a job and do it here and now, unless it is done or another has it: for a message that one consumer gets."""
         self._store.request([job], now=self._clock.now())
-        return self._run(self._claim(job_ids=[job.job_id]))
+        return self._work_off([job.job_id])
 
     def share(self, jobs: Sequence[Job]) -> Sequence[Event]:
         """Request jobs; the new ones are told in batches, which the processes of this kind share."""
@@ -96,32 +98,36 @@ class JobWorker:
         """Do what is left of a batch."""
         if not isinstance(event, self._work.batch):
             raise RejectedMessageError(f"{event.TYPE} does not belong in queue {self._work.queue.name}")
-        return self._run(self._claim(job_ids=event.job_ids))
+        return self._work_off(event.job_ids)
 
     def rescue(self) -> Sequence[Event]:
         """Do what no message brought or whose worker is gone, for at most about the time until the next rescue."""
         self._prune()
-        events: list[Event] = []
-        deadline = time.monotonic() + self._lease.total_seconds() / 2
-        while leases := self._claim():
-            events += self._run(leases)
-            if time.monotonic() > deadline:
-                break
-        return events
+        return self._work_off(deadline=time.monotonic() + self._lease.total_seconds() / 2)
 
     def stop(self) -> None:
         """Begin no more jobs; those that were claimed and not begun are given back."""
         self._stopping.set()
 
-    def _claim(self, job_ids: Sequence[str] | None = None) -> list[Lease]:
+    def _work_off(self, job_ids: Sequence[str] | None = None, *, deadline: float = math.inf) -> list[Event]:
+        """A few jobs at a time, so that a process that comes later finds something left."""
+        events: list[Event] = []
+        try:
+            while time.monotonic() < deadline and (leases := self._claim(job_ids)):
+                events += self._run(leases)
+        except SupplierError as problem:
+            if not events:
+                raise
+            logger(LOG).warning("jobs are left for the next rescue", kind=str(self._work.kind), error=str(problem))
+        return events
+
+    def _claim(self, job_ids: Sequence[str] | None) -> list[Lease]:
         if self._stopping.is_set():
             return []
-        limit = self._work.size if job_ids is None else len(job_ids)
+        limit = max(1, self._work.size // CLAIMS_IN_A_BATCH)
         return self._store.claim(self._work.kind, owner=self._owner, now=self._clock.now(), lease=self._lease, limit=limit, job_ids=job_ids)
 
     def _run(self, leases: Sequence[Lease]) -> list[Event]:
-        if not leases:
-            return []
         events: list[Event] = []
         waiting = deque(leases)
         with self._prolonged(leases):
