@@ -5,11 +5,9 @@ import asyncio
 import json
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-import uvicorn
 from fastapi import FastAPI
 
 from services.api import handlers
@@ -17,9 +15,9 @@ from services.api.app import create_app, document
 from services.api.routes.context import Check
 from services.api.routes.live import Announcements
 from services.api.service import ApiService
-from services.api.settings import EVERYWHERE, ApiSettings
-from shared.runtime.cli import UsageError
+from services.api.settings import ApiSettings
 from shared.runtime.command import Command, script
+from shared.runtime.http_server import Server, bind, url_of
 from shared.runtime.life import Companion, run_until_signalled
 from shared.runtime.resources import Resources
 from shared.runtime.settings import load
@@ -54,26 +52,6 @@ def create(resources: Resources, *, checks: Mapping[str, Check] | None = None) -
     return app, handlers.parts(announcements.announce)
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening place, taken before anything else starts. Raises `UsageError` when it cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    place = socket.socket(family, socket.SOCK_STREAM)
-    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        place.bind((host, port))
-        place.listen()
-    except OSError as problem:
-        place.close()
-        raise UsageError(f"port {port} on {host} cannot be used ({problem.strerror}); choose another with PORT=") from None
-    return place
-
-
-def url_of(host: str, place: socket.socket) -> str:
-    """Where a browser finds what listens there."""
-    name = "localhost" if host == EVERYWHERE else f"[{host}]" if ":" in host else host
-    return f"http://{name}:{place.getsockname()[1]}/"
-
-
 def server(app: FastAPI, place: socket.socket, *, ready: Callable[[], None] = lambda: None) -> Companion:
     """Serves until the process is told to stop; open streams end first, so that it stops at once.
 
@@ -81,8 +59,7 @@ def server(app: FastAPI, place: socket.socket, *, ready: Callable[[], None] = la
     """
 
     async def serve(stop: asyncio.Event) -> None:
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3, server_header=False)
-        running = _Server(config, ready)
+        running = Server(app, ready=ready)
         serving = asyncio.ensure_future(running.serve(sockets=[place]))
         stopping = asyncio.ensure_future(stop.wait())
         await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -94,23 +71,6 @@ def server(app: FastAPI, place: socket.socket, *, ready: Callable[[], None] = la
     return serve
 
 
-class _Server(uvicorn.Server):
-    """Tells when it takes requests, and leaves the signals to the process."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._ready()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="where to listen: 127.0.0.1, ::1 or localhost (default 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on, 0 for any free one (default 8000)")
@@ -118,7 +78,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _execute(options: argparse.Namespace, resources: Resources) -> int:
     settings = load(ApiSettings, host=options.host, port=options.port)
-    place = bind(settings.host, settings.port)
+    place = bind(settings.host, settings.port, variable="PORT")
     app, parts = create(resources)
     url = url_of(settings.host, place)
 

@@ -24,6 +24,7 @@ from shared.domain.site import Site
 from shared.domain.time import Interval
 from shared.runtime.cli import UsageError, readable_file
 from shared.runtime.command import Command
+from shared.runtime.http_server import bind, url_of
 from shared.runtime.instance_lock import hold
 from shared.runtime.life import run_until_signalled
 from shared.runtime.logging import logger
@@ -82,7 +83,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _execute(options: argparse.Namespace, resources: Resources) -> int:
     started = time.perf_counter()
     settings = load(ApiSettings, host=options.host, port=options.port)
-    with hold(resources.state_dir, "der run"), api.bind(settings.host, settings.port) as place:
+    with hold(resources.state_dir, "der run"), bind(settings.host, settings.port, variable="PORT") as place:
         if options.data is not None:
             home_import.import_with_options(options, resources, path=options.data, site_id=options.site or site_id_of(options.data))
         gateway = _gateway(options, resources)
@@ -95,7 +96,7 @@ def _execute(options: argparse.Namespace, resources: Resources) -> int:
             pipeline.prepare(site)
         app, api_parts = api.create(resources)
 
-        url = api.url_of(settings.host, place)
+        url = url_of(settings.host, place)
 
         def ready() -> None:
             print(f"ready in {time.perf_counter() - started:.1f} s: {url}   API: {url}docs   Ctrl-C stops", file=sys.stderr, flush=True)

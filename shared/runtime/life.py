@@ -5,10 +5,13 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import NoReturn
 
+from shared.runtime.arrival import Supplier, arrive
 from shared.runtime.logging import logger
 from shared.runtime.resources import Resources
+from shared.runtime.vitals import Vitals
 from shared.runtime.worker import Parts, Worker
 
 PATIENCE_SECONDS = 5.0
@@ -20,8 +23,9 @@ Companion = Callable[[asyncio.Event], Awaitable[None]]
 def run_until_signalled(resources: Resources, parts: Sequence[Parts], *, companions: Sequence[Companion] = ()) -> int:
     """Live with these parts until SIGTERM or Ctrl-C, then let what is under way finish; returns the exit status.
 
-    A step that takes longer than `PATIENCE_SECONDS` to finish is abandoned: every write is one transaction and every
-    step begins where its watermark stands, so the next start does it again.
+    Timers begin when the stores are there, messages are taken when the bus is there; what a person must mend, such as a
+    wrong password, ends the process with its error. A step that takes longer than `PATIENCE_SECONDS` to finish is abandoned:
+    every write is one transaction and every step begins where its watermark stands, so the next start does it again.
     """
     asyncio.run(_live(resources, parts, companions))
     return 0
@@ -32,19 +36,45 @@ async def _live(resources: Resources, parts: Sequence[Parts], companions: Sequen
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    worker = Worker(bus=resources.bus, clock=resources.clock, parts=parts)
-    tasks = [asyncio.ensure_future(work) for work in (worker.run(stop), *(companion(stop) for companion in companions))]
-    # a part that ends by itself or fails ends the process; the others are told to stop
-    await asyncio.wait([*tasks, ending := asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
-    stop.set()
-    await ending
-    _, late = await asyncio.wait(tasks, timeout=PATIENCE_SECONDS)
-    if late:
-        logger("runtime").warning("a step was still under way and is abandoned; the next start does it again")
-        _leave()
-    await resources.bus.close()
+    vitals = Vitals(bus=resources.bus, stores=resources.stores(), stop=stop)
+    worker = Worker(bus=resources.bus, clock=resources.clock, parts=parts, failing=vitals.steps)
+    async with _health_page(resources, worker, vitals):
+        work = (_listening(worker, vitals), _ticking(worker, vitals), *(companion(stop) for companion in companions))
+        tasks = [asyncio.ensure_future(part) for part in work]
+        # a part that ends by itself or fails ends the process; the others are told to stop
+        await asyncio.wait([*tasks, ending := asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        await ending
+        _, late = await asyncio.wait(tasks, timeout=PATIENCE_SECONDS)
+        if late:
+            logger("runtime").warning("a step was still under way and is abandoned; the next start does it again")
+            _leave()
+        await resources.bus.close()
     for task in tasks:
         task.result()
+
+
+async def _listening(worker: Worker, vitals: Vitals) -> None:
+    if await arrive(Supplier(name="bus", ready=worker.listen), vitals.stop, vitals.waiting):
+        await vitals.stop.wait()
+
+
+async def _ticking(worker: Worker, vitals: Vitals) -> None:
+    for store in vitals.stores:
+        if not await arrive(store, vitals.stop, vitals.waiting):
+            return
+    await worker.tick(vitals.stop)
+
+
+def _health_page(resources: Resources, worker: Worker, vitals: Vitals) -> AbstractAsyncContextManager[None]:
+    """Where one is asked for, the worker's bus and parts are counted. Without one its libraries are not even imported."""
+    if resources.health_address is None:
+        return nullcontext()
+    from shared.runtime.health import HealthPage
+
+    page = HealthPage(*resources.health_address, vitals)
+    worker.bus, worker.parts = page.bus, page.parts(worker.parts)
+    return page.served()
 
 
 def _leave() -> NoReturn:

@@ -1,7 +1,7 @@
 """One switch: settings in, adapters out, by the scheme of each address. Each adapter is opened when it is first used."""
 
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Protocol, Self
@@ -26,6 +26,7 @@ from shared.ports.schedule_store import ScheduleStore
 from shared.ports.site_store import SiteStore, TariffStore
 from shared.ports.store_schema import StoreSchema
 from shared.ports.weather import WeatherFeed, WeatherHistory
+from shared.runtime.arrival import Supplier, aside
 from shared.runtime.cli import UsageError
 from shared.runtime.logging import set_up
 from shared.runtime.settings import RuntimeSettings
@@ -220,6 +221,18 @@ class Resources:
     @property
     def jobs(self) -> JobRegister:
         return self._cloud.jobs
+
+    def stores(self) -> list[Supplier]:
+        """The stores on servers that were asked for until now. A look-up of nothing tells whether one answers, and as what."""
+        if "_cloud" not in self.__dict__:
+            return []
+        progress = self._cloud.progress
+        return [Supplier(name="cloud store", ready=partial(aside, partial(progress.get, step="ready", site_id="-")))]
+
+    @property
+    def health_address(self) -> tuple[str, int] | None:
+        port = self._settings.health_port
+        return None if port is None else (self._settings.health_host, port)
 
     @property
     def job_lease(self) -> timedelta:

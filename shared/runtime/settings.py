@@ -35,6 +35,9 @@ class RuntimeSettings(BaseSettings):
     """Default: `models` in the state folder."""
     job_lease_seconds: float = Field(default=60.0, ge=1, le=3600)
     """After how long the jobs of a worker that died are done by another."""
+    health_port: int | None = Field(default=None, ge=0, le=65535)
+    """Where continuous processes serve `/healthz`, `/readyz` and `/metrics` (0: any free port); without it they serve none."""
+    health_host: str = "127.0.0.1"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 

@@ -17,7 +17,7 @@ from shared.contracts.events import Event
 from shared.contracts.topology import Queue
 from shared.ports.bus import Handler, MessageBus
 from shared.ports.clock import Clock
-from shared.ports.errors import RejectedMessageError, SupplierError, UnavailableError
+from shared.ports.errors import RejectedMessageError, SupplierError
 from shared.runtime.batching import Batcher, BatchStep
 from shared.runtime.logging import correlation, logger
 
@@ -85,17 +85,31 @@ class Worker:
     """Timers (`sync.sweep`) whose last run failed, with the error: what a health page shows."""
     _kinds: dict[str, type[SupplierError]] = field(default_factory=dict, repr=False)
     """How each of them failed when it was last logged: away is one thing, refused another."""
+    _tried: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    _listening: set[str] = field(default_factory=set, repr=False)
+    _unpublished: set[str] = field(default_factory=set, repr=False)
+    """Types of which the last message was not published."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Running steps finish; the bus is closed by who opened it."""
-        for parts in self.parts:
-            for subscription in parts.subscriptions:
-                if isinstance(subscription, BatchSubscription):
-                    # as many again, so that the next batch is there when one is done
-                    handler = self._batch_handler(parts.name, subscription)
-                    await self.bus.consume(subscription.queue, handler, prefetch=2 * subscription.most)
-                else:
-                    await self.bus.consume(subscription.queue, self._handler(parts.name, subscription))
+        await self.listen()
+        await self.tick(stop)
+
+    async def listen(self) -> None:
+        """Consume every queue that is not consumed yet. Raises `UnavailableError` while the bus is away; call again then."""
+        try:
+            for parts in self.parts:
+                for subscription in parts.subscriptions:
+                    if subscription.queue.name not in self._listening:
+                        await self._consume(parts.name, subscription)
+                        self._listening.add(subscription.queue.name)
+        finally:
+            self._tried.set()
+
+    async def tick(self, stop: asyncio.Event) -> None:
+        """Run the timers until `stop` is set; those that run then finish. They begin after the first try to listen, so that
+        a process hears what it tells itself."""
+        await self._tried.wait()
         async with asyncio.TaskGroup() as tasks:
             for parts in self.parts:
                 for timer in parts.timers:
@@ -105,13 +119,27 @@ class Worker:
                 for tell in parts.stopping:
                     tell()
 
+    async def _consume(self, source: str, subscription: Subscription | BatchSubscription) -> None:
+        if isinstance(subscription, BatchSubscription):
+            # as many again, so that the next batch is there when one is done
+            handler = self._batch_handler(source, subscription)
+            await self.bus.consume(subscription.queue, handler, prefetch=2 * subscription.most)
+        else:
+            await self.bus.consume(subscription.queue, self._handler(source, subscription))
+
     async def publish(self, events: Sequence[Event], *, source: str, cause: Envelope | None = None) -> None:
         """Publish what a step did. A bus that does not answer is reported and forgotten: the next sweep makes up for it."""
         for event in events:
             try:
                 await self.bus.publish(wrap(event, source=source, time=self.clock.now(), cause=cause))
-            except UnavailableError as problem:
-                logger(source).warning("message not published; the next sweep makes up for it", type=event.TYPE, error=str(problem))
+            except SupplierError as problem:
+                if event.TYPE not in self._unpublished:
+                    self._unpublished.add(event.TYPE)
+                    logger(source).warning("message not published; the next sweep makes up for it", type=event.TYPE, error=str(problem))
+            else:
+                if event.TYPE in self._unpublished:
+                    self._unpublished.discard(event.TYPE)
+                    logger(source).info("messages are published again", type=event.TYPE)
 
     def _handler(self, source: str, subscription: Subscription) -> Callable[[Envelope], "asyncio.Future[None]"]:
         async def handle(envelope: Envelope) -> None:
