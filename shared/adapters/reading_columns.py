@@ -1,5 +1,6 @@
 """A frame of readings as checked columns in the order of their key: what every store makes of it before it writes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from shared.adapters.embedded.columns import column_micros, require_columns
 from shared.domain.errors import InvalidValueError
-from shared.domain.reading import READING_COLUMNS, TEXT_COLUMNS, VALUE_COLUMNS
+from shared.domain.reading import KEY_COLUMNS, READING_COLUMNS, TEXT_COLUMNS, VALUE_COLUMNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class ReadingColumns:
 
     @property
     def ends(self) -> NDArray[np.int64]:
-        return np.append(self.starts[1:], len(self))
+        return np.append(self.starts[1:], len(self))[: len(self.starts)]
 
 
 def reading_columns(readings: pd.DataFrame) -> ReadingColumns:
@@ -60,6 +61,15 @@ def reading_columns(readings: pd.DataFrame) -> ReadingColumns:
         quality=_flags(readings)[order],
         starts=np.flatnonzero(np.diff(group, prepend=-1)),
     )
+
+
+def chosen(columns: Sequence[str] | None) -> Sequence[str]:
+    """The key columns and the given ones (None: all). Raises `KeyError` for an unknown one."""
+    names = READING_COLUMNS if columns is None else (*KEY_COLUMNS, *(name for name in columns if name not in KEY_COLUMNS))
+    unknown = [name for name in names if name not in READING_COLUMNS]
+    if unknown:
+        raise KeyError(f"readings have no column {', '.join(unknown)}")
+    return names
 
 
 def _codes(frame: pd.DataFrame, name: str) -> tuple[NDArray[np.int64], list[str]]:

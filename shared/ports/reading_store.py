@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -35,6 +35,14 @@ class ReadingStore(Protocol):
 
     def read(self, *, site_id: str, interval: Interval, columns: Sequence[str] | None = None, limit: int | None = None) -> pd.DataFrame:
         """Readings sorted by timestamp then device; the key columns always, `columns` of the others (None: all)."""
+        ...
+
+    def read_many(self, *, site_ids: Sequence[str], interval: Interval, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        """Readings of many sites in frames of some hundred thousand rows, one after the other: what is not kept takes no memory.
+
+        Each frame holds whole sites, sorted by site, timestamp and device, and the next goes on behind it. Sites without
+        readings in the interval are left out; an unknown column raises `KeyError` before the first frame.
+        """
         ...
 
     def latest(self, *, site_id: str) -> pd.DataFrame:

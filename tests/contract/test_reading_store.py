@@ -132,6 +132,23 @@ def test_sites_do_not_mix(store):
     assert_frame_equal(store.readings.read(site_id="two", interval=EVER), readings(site_id="two", seed=2))
 
 
+def test_readings_of_many_sites_come_whole_and_sorted_site_after_site(store):
+    frames = {site: readings(site_id=site, seed=seed) for seed, site in enumerate(("b", "a", "c", "left out"))}
+    store.readings.upsert(pd.concat(frames.values()), stored_at=NOON)
+    store.readings.upsert(readings(site_id="too early", start=DAY.start - timedelta(days=40)), stored_at=NOON)
+    found = list(store.readings.read_many(site_ids=["c", "a", "nobody", "too early", "b", "a"], interval=DAY))
+    assert all(len(frame) for frame in found)
+    assert_frame_equal(pd.concat(found, ignore_index=True), pd.concat([frames[site] for site in "abc"], ignore_index=True))
+
+
+def test_chosen_columns_of_many_sites_come_with_the_key_and_an_unknown_one_is_named(store):
+    store.readings.upsert(readings(), stored_at=NOON)
+    (found,) = store.readings.read_many(site_ids=["home"], interval=DAY, columns=["quality"])
+    assert_frame_equal(found, readings()[["site_id", "device_id", "timestamp", "quality"]])
+    with pytest.raises(KeyError, match="power_of_attorney"):
+        store.readings.read_many(site_ids=["home"], interval=DAY, columns=["power_of_attorney"])
+
+
 def test_the_latest_reading_of_each_device(store):
     store.readings.upsert(pd.concat([readings(device_id="a", hours=2), readings(device_id="b", hours=1)]), stored_at=NOON)
     store.readings.upsert(readings(device_id="a", hours=1, seed=5), stored_at=NOON)

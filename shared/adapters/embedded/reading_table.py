@@ -3,20 +3,20 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from shared.adapters.embedded.columns import column_micros, floats, micros, require_columns, utc_column
-from shared.domain.errors import InvalidValueError
-from shared.domain.reading import KEY_COLUMNS, READING_COLUMNS, TEXT_COLUMNS, VALUE_COLUMNS
+from shared.adapters.embedded.columns import floats, micros, utc_column
+from shared.adapters.reading_columns import chosen, reading_columns
+from shared.domain.reading import READING_COLUMNS, TEXT_COLUMNS, VALUE_COLUMNS
 from shared.domain.time import Interval
 
 _CHUNK = 20_000
 """Rows turned into arrays at a time: bounds the Python objects that SQLite's driver makes."""
 
-Row = tuple[object, ...]
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,60 +34,21 @@ _BODY = _BOUND[1:-2]
 
 def device_rows(readings: pd.DataFrame) -> Iterator[DeviceRows]:
     """A frame cut by device; of a key that comes twice the last row wins. Raises `InvalidValueError` for a misshapen frame."""
-    require_columns(readings, READING_COLUMNS)
-    if readings.empty:
-        return
-    stamps = column_micros(readings, "timestamp")
-    sites, site_names = _codes(readings, "site_id")
-    devices, device_names = _codes(readings, "device_id")
-    group = sites * len(device_names) + devices
-    order = np.lexsort((stamps, group))  # stable: of equal keys the last row of the frame stands last
-    group, ordered = group[order], stamps[order]
-    newest = np.append((group[1:] != group[:-1]) | (ordered[1:] != ordered[:-1]), True)
-    group, order = group[newest], order[newest]
-    columns = [
-        stamps[order].tolist(),
-        *_numbers(readings)[order].T.tolist(),  # NaN is bound as NULL by the driver
-        *(_texts(readings, name, order) for name in TEXT_COLUMNS),
-        _flags(readings)[order].tolist(),
-        [site_names[code] for code in sites[order].tolist()],
-        [device_names[code] for code in devices[order].tolist()],
-    ]
-    rows = list(zip(*columns, strict=True))
-    starts = np.flatnonzero(np.diff(group, prepend=-1)).tolist()
-    for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
-        site, device = divmod(int(group[start]), len(device_names))
-        yield DeviceRows(site_names[site], device_names[device], rows[start:end])
-
-
-def _codes(frame: pd.DataFrame, name: str) -> tuple[NDArray[np.int64], list[str]]:
-    """A column of texts as numbers, sorted by text, and the texts."""
-    codes, names = pd.factorize(frame[name], sort=True)
-    texts = list(names)
-    if (codes < 0).any() or not all(isinstance(text, str) and text for text in texts):
-        raise InvalidValueError(name, "missing or no text", "every row needs one")
-    return codes.astype(np.int64), texts
-
-
-def _numbers(frame: pd.DataFrame) -> NDArray[np.float64]:
-    """The values, shape (rows, values)."""
-    try:
-        return frame[list(VALUE_COLUMNS)].to_numpy(dtype=np.float64)
-    except (TypeError, ValueError):
-        wrong = [name for name in VALUE_COLUMNS if not pd.api.types.is_numeric_dtype(frame[name].dtype)]
-        raise InvalidValueError("columns", ", ".join(wrong), "must hold numbers") from None
-
-
-def _flags(frame: pd.DataFrame) -> NDArray[np.int64]:
-    column = frame["quality"]
-    if not pd.api.types.is_numeric_dtype(column.dtype) or column.isna().any():
-        raise InvalidValueError("quality", str(column.dtype), "must be whole numbers, 0 for good, none missing")
-    return column.to_numpy(dtype=np.int64)
-
-
-def _texts(frame: pd.DataFrame, name: str, order: NDArray[np.int64]) -> list[str | None]:
-    texts = frame[name].tolist()
-    return [texts[at] if isinstance(texts[at], str) else None for at in order.tolist()]
+    columns = reading_columns(readings)
+    rows = list(
+        zip(
+            columns.stamps.tolist(),
+            *columns.numbers.T.tolist(),  # NaN is bound as NULL by the driver
+            *(columns.texts[name] for name in TEXT_COLUMNS),
+            columns.quality.tolist(),
+            [columns.site_names[code] for code in columns.sites.tolist()],
+            [columns.device_names[code] for code in columns.devices.tolist()],
+            strict=True,
+        )
+    )
+    for start, end in zip(columns.starts.tolist(), columns.ends.tolist(), strict=True):
+        site_id, device_id = rows[start][-2:]
+        yield DeviceRows(site_id, device_id, rows[start:end])
 
 
 def insert_new(connection: sqlite3.Connection, group: DeviceRows, *, stored_at: int | None) -> int:
@@ -129,10 +90,7 @@ def select(
     connection: sqlite3.Connection, *, site_id: str, interval: Interval, columns: Sequence[str] | None = None, limit: int | None = None
 ) -> pd.DataFrame:
     """Readings of an interval sorted by timestamp then device: the key columns always, `columns` of the others (None: all)."""
-    names = READING_COLUMNS if columns is None else (*KEY_COLUMNS, *(name for name in columns if name not in KEY_COLUMNS))
-    unknown = [name for name in names if name not in READING_COLUMNS]
-    if unknown:
-        raise KeyError(f"readings have no column {', '.join(unknown)}")
+    names = chosen(columns)
     cursor = connection.execute(
         f"SELECT {', '.join(names[1:])} FROM readings WHERE site_id = ? AND timestamp >= ? AND timestamp < ?"  # noqa: S608  # checked names
         " ORDER BY timestamp, device_id LIMIT ?",

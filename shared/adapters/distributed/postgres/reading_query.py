@@ -9,7 +9,8 @@ import pyarrow as pa
 from psycopg import sql
 
 from shared.adapters.distributed.postgres.database import PostgresDatabase
-from shared.domain.reading import KEY_COLUMNS, READING_COLUMNS, TEXT_COLUMNS, VALUE_COLUMNS
+from shared.adapters.reading_columns import chosen
+from shared.domain.reading import READING_COLUMNS, TEXT_COLUMNS, VALUE_COLUMNS
 from shared.domain.time import Interval
 
 CHUNK = 200_000
@@ -20,7 +21,7 @@ def read(
     database: PostgresDatabase, *, site_id: str, interval: Interval, columns: Sequence[str] | None = None, limit: int | None = None
 ) -> pd.DataFrame:
     """`ReadingStore.read`."""
-    names = _chosen(columns)
+    names = chosen(columns)
     query = sql.SQL(
         'SELECT {names} FROM public.readings AS r WHERE r.site_id = {site} AND r."timestamp" >= {start} AND r."timestamp" < {end}'
         ' ORDER BY r."timestamp", r.device_id LIMIT {limit}'
@@ -32,15 +33,16 @@ def read_many(
     database: PostgresDatabase, *, site_ids: Sequence[str], interval: Interval, columns: Sequence[str] | None = None
 ) -> Iterator[pd.DataFrame]:
     """`ReadingStore.read_many`."""
-    names = _chosen(columns)
+    names = chosen(columns)
     query = sql.SQL(
         "SELECT q.* FROM unnest({sites}::text[]) AS s (site_id) CROSS JOIN LATERAL (SELECT {names} FROM public.readings AS r"
         ' WHERE r.site_id = s.site_id AND r."timestamp" >= {start} AND r."timestamp" < {end} ORDER BY r."timestamp", r.device_id) AS q'
     )
-    for sites in _batches(database, site_ids):
-        found = _frame(database.table(query.format(sites=sites, names=_list(names), start=interval.start, end=interval.end)), names)
-        if len(found):
-            yield found
+    asked = (
+        query.format(sites=sites, names=_list(names), start=interval.start, end=interval.end) for sites in _batches(database, site_ids)
+    )
+    frames = (_frame(database.table(one), names) for one in asked)
+    return (frame for frame in frames if len(frame))
 
 
 def latest(database: PostgresDatabase, *, site_id: str) -> pd.DataFrame:
@@ -69,15 +71,6 @@ def _batches(database: PostgresDatabase, site_ids: Sequence[str]) -> Iterator[li
         rows += count
     if batch:
         yield batch
-
-
-def _chosen(columns: Sequence[str] | None) -> Sequence[str]:
-    """The key columns and the chosen ones. Raises `KeyError` for an unknown one."""
-    names = READING_COLUMNS if columns is None else (*KEY_COLUMNS, *(name for name in columns if name not in KEY_COLUMNS))
-    unknown = [name for name in names if name not in READING_COLUMNS]
-    if unknown:
-        raise KeyError(f"readings have no column {', '.join(unknown)}")
-    return names
 
 
 def _list(names: Sequence[str]) -> sql.Composable:

@@ -1,7 +1,7 @@
 """Readings in the cloud."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import pandas as pd
@@ -9,6 +9,7 @@ import pandas as pd
 from shared.adapters.embedded import reading_table
 from shared.adapters.embedded.columns import closed, micros, moment
 from shared.adapters.embedded.sqlite import SqliteFile
+from shared.adapters.reading_columns import chosen
 from shared.domain.time import Interval
 from shared.ports.reading_store import UpsertCounts
 
@@ -38,6 +39,11 @@ class SqliteReadings:
     def read(self, *, site_id: str, interval: Interval, columns: Sequence[str] | None = None, limit: int | None = None) -> pd.DataFrame:
         with self._file.read() as connection:
             return reading_table.select(connection, site_id=site_id, interval=interval, columns=columns, limit=limit)
+
+    def read_many(self, *, site_ids: Sequence[str], interval: Interval, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        names = chosen(columns)
+        frames = (self.read(site_id=site_id, interval=interval, columns=names) for site_id in sorted(set(site_ids)))
+        return (frame for frame in frames if len(frame))
 
     def latest(self, *, site_id: str) -> pd.DataFrame:
         with self._file.read() as connection:
