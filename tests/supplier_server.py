@@ -13,7 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from shared.adapters.feeds.asking import Asking, Patience
 
-HASTY = Patience(attempts=3, timeout_seconds=0.3, whole_seconds=3.0, first_delay_seconds=0.01, longest_delay_seconds=1.5)
+HASTY = Patience(attempts=3, timeout_seconds=10.0, whole_seconds=60.0, first_delay_seconds=0.01, longest_delay_seconds=1.5)
+"""Short pauses, and time enough for a machine that is busy with other tests."""
+BRIEF = Patience(attempts=3, timeout_seconds=0.7, whole_seconds=60.0, first_delay_seconds=0.01, longest_delay_seconds=1.5)
+"""For servers that do not answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
