@@ -18,9 +18,10 @@ import pytest
 from pydantic import SecretStr
 
 from shared.adapters.delivery import DeliveryPolicy
-from shared.adapters.distributed.influx import InfluxEdgeStore, Patience
+from shared.adapters.distributed.influx import InfluxAnnouncements, InfluxEdgeStore, Patience
 from shared.adapters.distributed.postgres import PostgresCloudStore
 from shared.adapters.distributed.rabbitmq import RabbitBus
+from shared.adapters.distributed.supabase import SupabaseCloudStore
 from shared.adapters.embedded.bus import InProcessBus
 from shared.adapters.embedded.cloud_store import SqliteCloudStore
 from shared.adapters.embedded.edge_store import SqliteEdgeStore
@@ -34,7 +35,7 @@ from shared.ports.holiday_calendar import HolidayCalendar
 from shared.ports.price_feed import PriceFeed
 from shared.ports.weather import WeatherHistory
 from tests import supplier_formats, supplier_server
-from tests.live import influx_server, servers
+from tests.live import influx_server, servers, supabase_api
 
 Factory = Callable[[Path], AbstractContextManager[Any]]
 
@@ -64,6 +65,12 @@ def _influx_edge(folder: Path) -> Iterator[InfluxEdgeStore]:
         _opened_influx(server.url, influx_server.TOKEN, influx_server.ORG, bucket) as store,
     ):
         yield store
+
+
+@contextmanager
+def _influx_announcements(folder: Path) -> Iterator[InfluxAnnouncements]:
+    with _influx_edge(folder) as store:
+        yield store.announcements
 
 
 def _name_in(folder: Path) -> str:
@@ -112,6 +119,21 @@ def _postgres_cloud(folder: Path) -> Iterator[PostgresCloudStore]:
 
 
 _databases: list[str] = []
+
+
+@contextmanager
+def _supabase_cloud(folder: Path) -> Iterator[SupabaseCloudStore]:
+    """On the one API of this test process, emptied for each new folder."""
+    address = folder / "supabase"
+    if not address.exists():
+        api = servers.supabase()
+        api.empty()
+        address.write_text(api.url)
+    store = SupabaseCloudStore(url=address.read_text(), key=supabase_api.SECRET_KEY)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 @contextmanager
@@ -194,8 +216,8 @@ def _weather_parquet(folder: Path, rows: pd.DataFrame) -> WeatherHistory:
 
 
 EDGE_STORES: dict[str, Factory] = {"sqlite": _sqlite_edge, "influx": _influx_edge}
-ANNOUNCEMENTS: dict[str, Factory] = {"sqlite": _sqlite_edge}
-CLOUD_STORES: dict[str, Factory] = {"sqlite": _sqlite_cloud, "postgres": _postgres_cloud}
+ANNOUNCEMENTS: dict[str, Factory] = {"sqlite": _sqlite_edge, "influx": _influx_announcements}
+CLOUD_STORES: dict[str, Factory] = {"sqlite": _sqlite_cloud, "postgres": _postgres_cloud, "supabase": _supabase_cloud}
 """Attributes named after the ports: sites, tariffs, readings, quarantine, prices, features, forecasts, schedules, savings, progress."""
 MODEL_STORES: dict[str, Factory] = {"folder": _model_dir}
 BUSES: dict[str, Callable[[], AbstractContextManager[MessageBus]]] = {"in-process": _in_process_bus, "rabbitmq": _rabbit_bus}

@@ -1,11 +1,12 @@
 """`EdgeAnnouncements`: what a gateway says of its site and its prices."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pandas as pd
+import pytest
 from pandas.testing import assert_frame_equal
 
-from shared.domain.tariff import DynamicPrice
+from shared.domain.tariff import DynamicPrice, TimeOfUsePrice, TouPeriod
 from shared.domain.time import Interval
 from tests.contract.implementations import ANNOUNCEMENTS, fixtures_of
 from tests.factories import NOON, a_battery, a_site, a_tariff
@@ -34,6 +35,30 @@ def test_a_later_announcement_replaces_the_first(store):
     bigger = a_site(battery=a_battery(capacity_kwh=20.0))
     store.announce_site(bigger, a_tariff(currency="USD"))
     assert store.sites() == [(bigger, a_tariff(currency="USD"))]
+
+
+def test_a_tariff_of_any_length_comes_back_whole_and_a_shorter_one_after_it(store):
+    names = [f'"{n}" \\ ' + 50 * "ü" for n in range(200)]
+    periods = tuple(TouPeriod(name=name, price_per_kwh=0.4, start=time(n % 23), end=time(n % 23 + 1)) for n, name in enumerate(names))
+    prices = TimeOfUsePrice(periods=periods, default_price_per_kwh=0.2)
+    long = a_tariff(import_price=prices, export_price=prices)
+    store.announce_site(a_site(), long)
+    assert store.sites() == [(a_site(), long)]
+    store.announce_site(a_site(), a_tariff())
+    assert store.sites() == [(a_site(), a_tariff())]
+
+
+@pytest.mark.parametrize("series_id", ["energy-charts:DE-LU", "home one,two=three", "50%\\"])
+def test_a_series_may_have_any_name(store, series_id):
+    store.announce_prices(series_id, prices([0.1]))
+    assert_frame_equal(store.prices(series_id=series_id, interval=EVER), prices([0.1]))
+    assert store.prices(series_id="another", interval=EVER).empty
+
+
+def test_a_price_that_became_missing_does_not_come_back(store):
+    store.announce_prices("epex", prices([0.1]))
+    store.announce_prices("epex", prices([float("nan")]))
+    assert_frame_equal(store.prices(series_id="epex", interval=EVER), prices([float("nan")]))
 
 
 def test_prices_are_upserted_by_their_times(store):

@@ -163,7 +163,7 @@ def test_a_server_that_is_away_is_unavailable_and_works_again_when_it_is_back(se
 
 def test_a_bucket_that_was_deleted_is_made_again(server, opened):
     store = opened()
-    with pytest.raises(UnavailableError, match=r"'der-data' .* is gone"):
+    with pytest.raises(UnavailableError, match=r"no bucket 'der-data' .*correct INFLUXDB_BUCKET"):
         store.write(recent())
     store.prepare()
     assert store.write(recent()) == 4

@@ -87,7 +87,7 @@ def _conditions(text: str, params: Params) -> Row:
         raise FluxError(f"invalid predicate {text}")
     wanted: Row = {}
     for condition in found[1].split(" and "):
-        if (term := re.fullmatch(r"r\.(_measurement|_field|site_id|device_id) == (\S+)", condition)) is None:
+        if (term := re.fullmatch(r"r\.(_measurement|_field|site_id|device_id|series_id) == (\S+)", condition)) is None:
             raise FluxError(f"invalid predicate {condition}")
         wanted[term[1]] = _value(term[2], params)
     return wanted

@@ -23,11 +23,12 @@ from urllib.parse import parse_qs, urlsplit
 from tests.live import flux
 
 TOKEN, READER = "the-token-of-the-tests", "a-token-that-may-only-look"
+LONGEST_TEXT = 65_536
 ORG, ORG_ID = "edge-gateway", "0c3bd6ed0a1b2c3d"
 
 _UNITS = {"ns": 1, "us": 1000, "ms": 1_000_000, "s": 1_000_000_000}
 _FIELD = r'\w+=(?:"(?:[^"\\]|\\.)*"|-?\d+i|[-+]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)'
-_LINE = re.compile(rf"(\w+)((?:,\w+=[^,=\s\\]+)*) ({_FIELD}(?:,{_FIELD})*) (-?\d+)(?:\n|$)")
+_LINE = re.compile(rf"(\w+)((?:,\w+=[^,=\s\\]+)*) ({_FIELD}(?:,{_FIELD})*)(?: (-?\d+))?(?:\n|$)")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS buckets (id TEXT PRIMARY KEY, name TEXT UNIQUE, seconds INTEGER);
 CREATE TABLE IF NOT EXISTS kinds (bucket TEXT, measurement TEXT, field TEXT, kind TEXT, PRIMARY KEY (bucket, measurement, field));
@@ -251,14 +252,18 @@ def _points(text: str, unit: int) -> Iterator[tuple[str, str, str, int, object]]
         if (line := _LINE.match(text, at)) is None:
             raise Refusal(400, f"unable to parse '{text[at : at + 80].splitlines()[0]}': invalid field format")
         tags = json.dumps(dict(sorted(pair.split("=") for pair in line[2].split(",")[1:])))
+        # a point without a time gets the server's, as coarse as the request says
+        moment = (int(line[4]) if line[4] else time.time_ns() // unit) * unit
         for field in re.finditer(_FIELD, line[3]):
             name, value = field[0].split("=", 1)
-            yield line[1], tags, name, int(line[4]) * unit, _parsed(value)
+            yield line[1], tags, name, moment, _parsed(value)
         at = line.end()
 
 
 def _parsed(value: str) -> object:
     if value.startswith('"'):
+        if len(value) > LONGEST_TEXT:
+            raise Refusal(400, "unable to parse: string field value too long, 65536 > 64KB")
         return re.sub(r"\\(.)", r"\1", value[1:-1])
     return int(value[:-1]) if value.endswith("i") else float(value)
 

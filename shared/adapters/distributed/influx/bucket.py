@@ -30,7 +30,7 @@ class Place:
         except UnknownToServerError as problem:
             if problem.said.startswith("bucket"):
                 return None
-            raise self._without_organization(problem) from None
+            raise self._connection.without_organization(self._org, problem) from None
         # a server lists buckets of its own, too, whatever name was asked for
         return next((bucket for bucket in listed or () if bucket.name == self._bucket), None)
 
@@ -52,7 +52,7 @@ class Place:
         try:
             listed = self._connection.call(lambda: api.find_organizations(org=self._org), attempts=1)
         except UnknownToServerError as problem:
-            raise self._without_organization(problem) from None
+            raise self._connection.without_organization(self._org, problem) from None
         found = next((organization.id for organization in listed or () if organization.name == self._org), None)
         if found is None:  # a server shows a token only what it may read
             raise self._without_rights("the token may not read the organization")
@@ -63,10 +63,3 @@ class Place:
             f"no bucket {self._bucket!r} in organization {self._org!r} on InfluxDB at {self._connection.url} for this token, and none can "
             f"be made ({why}); make the bucket there and give a token that may read and write it, or one that may make buckets"
         )
-
-    def _without_organization(self, problem: UnknownToServerError) -> SupplierError:
-        if problem.said.startswith("organization"):
-            return SupplierError(
-                f"InfluxDB at {self._connection.url} has no organization {self._org!r}; correct INFLUXDB_ORG, or make it there"
-            )
-        return SupplierError(f"{self._connection.url} is no InfluxDB 2 ({problem.said}); correct INFLUXDB_URL")

@@ -89,6 +89,12 @@ class Connection:
             time.sleep(pause.total_seconds())
             wait = min(2 * wait, self._patience.longest_wait)
 
+    def without_organization(self, org: str, problem: UnknownToServerError) -> SupplierError:
+        """What a 404 means that is not about a bucket."""
+        if problem.said.startswith("organization"):
+            return SupplierError(f"{self._server} has no organization {org!r}; correct INFLUXDB_ORG, or make it there")
+        return SupplierError(f"{self.url} is no InfluxDB 2 ({problem.said}); correct INFLUXDB_URL")
+
     @property
     def _server(self) -> str:
         return f"InfluxDB at {self.url}"

@@ -37,7 +37,7 @@ def lines(readings: pd.DataFrame) -> Iterator[str]:
     frame = readings.assign(timestamp=stamps).drop_duplicates(list(KEY_COLUMNS), keep="last").sort_values("timestamp", kind="stable")
     tags = _tags(frame)
     values = _numbers(frame)
-    texts = [[_quoted(text) if isinstance(text, str) else None for text in frame[name]] for name in TEXT_COLUMNS]
+    texts = [[quoted(text) if isinstance(text, str) else None for text in frame[name]] for name in TEXT_COLUMNS]
     flags = _flags(frame)
     return _formatted(tags, values, texts, flags, frame["timestamp"].tolist())
 
@@ -85,5 +85,6 @@ def _formatted(
         yield f"{tag}{','.join([*fields, f'quality={flag}i', f'{PRESENT}={present}i'])} {stamp}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as a field's value."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -4,6 +4,7 @@ The texts are constant and every value is a parameter, so no value can become co
 and each aggregate stands directly behind its filter: that part is done where the data is stored.
 """
 
+from collections.abc import Mapping
 from io import StringIO
 from itertools import pairwise
 
@@ -38,16 +39,31 @@ SITE_LAST = f"{_SITE_POINTS}  |> last()\n{_OF_DEVICES.format('_time')}"
 SITE_COUNT = f"{_SITE_POINTS}  |> count()\n{_OF_DEVICES.format('_value')}"
 """The same for the devices of one site."""
 
+SITE_MEASUREMENT, PRICE_MEASUREMENT = "announced_site", "announced_price"
+SITES = (
+    f'{_RANGE}  |> filter(fn: (r) => r._measurement == "{SITE_MEASUREMENT}")\n'
+    '  |> last()\n  |> group()\n  |> keep(columns: ["site_id", "_time", "_field", "_value"])\n'
+)
+"""The last value of each field of each site, all texts, and when it was written."""
+PRICES = (
+    f'{_RANGE}  |> filter(fn: (r) => r._measurement == "{PRICE_MEASUREMENT}" and r.series_id == _series)\n'
+    '  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")\n  |> group()\n'
+)
+"""Every publication of a series in `[_start, _stop)`."""
+
 _TEXTS = ("site_id", "device_id", "_time", "time_of_use_period")
-_KNOWN = {
+READING_KINDS = {
     **dict.fromkeys(_TEXTS, "str"),
     **dict.fromkeys(VALUE_COLUMNS, "float64"),
     **dict.fromkeys(("quality", PRESENT, "_value"), "Int64"),
 }
+SITE_KINDS = dict.fromkeys(("site_id", "_time", "_field", "_value"), "str")
+PRICE_KINDS = {"_time": "str", "published_us": "int64", "present": "int64", "price_per_kwh": "float64"}
+"""The columns of each kind of answer, and what they hold."""
 
 
-def table_of(answer: str) -> pd.DataFrame:
-    """The one table of an answer in CSV without annotations: our columns, `_time` as `datetime64[us, UTC]`; none for no answer.
+def table_of(answer: str, kinds: Mapping[str, str] = READING_KINDS) -> pd.DataFrame:
+    """The one table of an answer in CSV without annotations: the columns of `kinds`, `_time` as `datetime64[us, UTC]`; none for no answer.
 
     Raises `UnavailableError` for an answer that ends in an error, as one does that fails while it is sent.
     """
@@ -57,8 +73,8 @@ def table_of(answer: str) -> pd.DataFrame:
         _raise_if_failed(answer)
     table = pd.read_csv(
         StringIO(answer),
-        usecols=lambda name: name in _KNOWN,
-        dtype=_KNOWN,
+        usecols=lambda name: name in kinds,
+        dtype=dict(kinds),
         keep_default_na=False,
         na_values=[""],
     )

@@ -1,31 +1,24 @@
-"""`EdgeStore` and `EdgeMirror` in one bucket of InfluxDB 2."""
+"""`EdgeMirror` in one bucket of InfluxDB 2; its `announcements` are in the same bucket."""
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pandas as pd
-from influxdb_client import Dialect, WritePrecision
-from influxdb_client.client.write_api import SYNCHRONOUS
 
 from shared.adapters.distributed.influx import queries
+from shared.adapters.distributed.influx.announcements import InfluxAnnouncements
 from shared.adapters.distributed.influx.bucket import Place
-from shared.adapters.distributed.influx.connection import Answer, Connection, Patience, UnknownToServerError
+from shared.adapters.distributed.influx.connection import Connection, Patience
 from shared.adapters.distributed.influx.lines import MEASUREMENT, lines
+from shared.adapters.distributed.influx.points import EVER, INSTANT, Points
 from shared.domain.errors import InvalidValueError, require_identifier
 from shared.domain.time import Interval, as_utc
 from shared.ports.edge_store import EdgeExtent
-from shared.ports.errors import UnavailableError
 
-LINES_PER_REQUEST = 5000
-"""What InfluxDB advises."""
 PAGE_ROWS = 5000
 """About what one answer holds: InfluxDB makes whole readings of separate fields in its memory."""
 
 _FIRST_PAGE = timedelta(hours=6)
-_EVER = Interval(start=datetime(1678, 1, 1, tzinfo=UTC), end=datetime(2262, 1, 1, tzinfo=UTC))
-_INSTANT = timedelta(microseconds=1)
-_PLAIN_CSV = Dialect(header=True, delimiter=",", annotations=[], comment_prefix="#", date_time_format="RFC3339")
 
 
 class InfluxEdgeStore:
@@ -51,13 +44,12 @@ class InfluxEdgeStore:
                 raise InvalidValueError(name, "empty or not printable", "copy it again as InfluxDB shows it")
         if retention is not None and retention < timedelta(hours=1):
             raise InvalidValueError("retention", str(retention), "InfluxDB keeps data for at least an hour")
-        self._bucket = bucket
         self._retention = retention
         self._page_rows = page_rows
         self._connection = Connection(url=url, token=token, org=org, patience=patience or Patience())
         self._place = Place(self._connection, org=org, bucket=bucket)
-        client = self._connection.client
-        self._writer, self._asker, self._deleter = client.write_api(write_options=SYNCHRONOUS), client.query_api(), client.delete_api()
+        self._points = Points(self._connection, org=org, bucket=bucket)
+        self.announcements = InfluxAnnouncements(self._points)
 
     def close(self) -> None:
         self._connection.close()
@@ -67,11 +59,7 @@ class InfluxEdgeStore:
         return self._place.prepare(self._retention)
 
     def write(self, readings: pd.DataFrame) -> int:
-        text, rows = lines(readings), 0
-        while batch := list(islice(text, LINES_PER_REQUEST)):
-            self._send("\n".join(batch).encode())
-            rows += len(batch)
-        return rows
+        return self._points.write(lines(readings))
 
     def read(self, *, site_id: str, interval: Interval, limit: int) -> pd.DataFrame:
         require_identifier("site_id", site_id)
@@ -87,22 +75,22 @@ class InfluxEdgeStore:
 
     def count(self, *, site_id: str, interval: Interval) -> int:
         require_identifier("site_id", site_id)
-        within = interval.intersection(_EVER)
-        found = None if within is None else self._ask(queries.SITE_COUNT, within, _site=site_id)
+        within = interval.intersection(EVER)
+        found = None if within is None else self._points.ask(queries.SITE_COUNT, within, _site=site_id)
         return 0 if found is None or found.empty else int(found["_value"].sum())
 
     def latest(self, *, site_id: str) -> pd.DataFrame:
         require_identifier("site_id", site_id)
-        newest = self._ask(queries.SITE_LAST, _EVER, _site=site_id)
+        newest = self._points.ask(queries.SITE_LAST, EVER, _site=site_id)
         found = []
         for moment, devices in newest.groupby("_time")["device_id"] if len(newest) else ():
             at = pd.Timestamp(moment).to_pydatetime()  # type: ignore[arg-type]
-            page = self._readings(site_id, Interval(start=at, end=at + _INSTANT), limit=PAGE_ROWS)
+            page = self._readings(site_id, Interval(start=at, end=at + INSTANT), limit=PAGE_ROWS)
             found.append(page[page["device_id"].isin(set(devices))])
         return pd.concat(found, ignore_index=True) if found else queries.no_readings()
 
     def extents(self) -> list[EdgeExtent]:
-        parts = [self._ask(text, _EVER) for text in (queries.FIRST, queries.LAST, queries.COUNT)]
+        parts = [self._points.ask(text, EVER) for text in (queries.FIRST, queries.LAST, queries.COUNT)]
         if any(part.empty for part in parts):
             return []
         first, last, count = (part.set_index(["site_id", "device_id"]).iloc[:, 0] for part in parts)
@@ -118,25 +106,23 @@ class InfluxEdgeStore:
         ]
 
     def prune(self, *, before: datetime) -> int:
-        end = min(as_utc(before), _EVER.end)
-        if end <= _EVER.start:
+        end = min(as_utc(before), EVER.end)
+        if end <= EVER.start:
             return 0
-        gone = self._ask(queries.COUNT, Interval(start=_EVER.start, end=end))
+        gone = self._points.ask(queries.COUNT, Interval(start=EVER.start, end=end))
         rows = 0 if gone.empty else int(gone["_value"].sum())
         if rows:
-            # the last moment that is named is deleted, too
-            stop = end - _INSTANT
-            self._call(lambda: self._deleter.delete(_EVER.start, stop, f'_measurement="{MEASUREMENT}"', self._bucket))
+            self._points.delete(Interval(start=EVER.start, end=end), MEASUREMENT)
         return rows
 
     def _stretch(self, site_id: str, interval: Interval) -> Interval | None:
         """From the first to just after the last reading of a site within an interval."""
-        within = interval.intersection(_EVER)
-        if within is None or (first := self._ask(queries.SITE_FIRST, within, _site=site_id)).empty:
+        within = interval.intersection(EVER)
+        if within is None or (first := self._points.ask(queries.SITE_FIRST, within, _site=site_id)).empty:
             return None
-        last = self._ask(queries.SITE_LAST, within, _site=site_id)
+        last = self._points.ask(queries.SITE_LAST, within, _site=site_id)
         begin, end = first["_time"].min().to_pydatetime(), last["_time"].max().to_pydatetime() if len(last) else within.start
-        return Interval(start=begin, end=max(begin, end) + _INSTANT)
+        return Interval(start=begin, end=max(begin, end) + INSTANT)
 
     def _pages(self, site_id: str, within: Interval) -> Iterator[pd.DataFrame]:
         """Consecutive readings, in stretches of time that grow while they hold little."""
@@ -146,37 +132,12 @@ class InfluxEdgeStore:
             page = self._readings(site_id, Interval(start=begin, end=end), limit=self._page_rows)
             if len(page) == self._page_rows:
                 # it may be cut, in the middle of a moment: what is surely whole ends before its last moment
-                end = max(page["timestamp"].iloc[-1].to_pydatetime(), begin + _INSTANT)
+                end = max(page["timestamp"].iloc[-1].to_pydatetime(), begin + INSTANT)
                 page, length = page[page["timestamp"] < end], length / 2
             elif len(page) < self._page_rows // 4:
                 length *= 4
             yield page
             begin = end
 
-    def _send(self, body: bytes) -> None:
-        self._call(lambda: self._writer.write(bucket=self._bucket, record=body, write_precision=WritePrecision.US))
-
     def _readings(self, site_id: str, interval: Interval, *, limit: int) -> pd.DataFrame:
-        return queries.readings_of(self._answer(queries.READINGS, interval, _site=site_id, _limit=limit))
-
-    def _ask(self, text: str, interval: Interval, **values: str | int) -> pd.DataFrame:
-        return queries.table_of(self._answer(text, interval, **values))
-
-    def _answer(self, text: str, interval: Interval, **values: str | int) -> str:
-        params = {"_bucket": self._bucket, "_start": interval.start, "_stop": interval.end, **values}
-
-        def ask() -> str:
-            answer = self._asker.query_raw(text, dialect=_PLAIN_CSV, params=params)
-            try:
-                return str(answer.data, "utf-8")
-            finally:
-                answer.release_conn()
-
-        return self._call(ask)
-
-    def _call(self, request: Callable[[], Answer]) -> Answer:
-        try:
-            return self._connection.call(request)
-        except UnknownToServerError as problem:
-            where = f"bucket {self._bucket!r} on InfluxDB at {self._connection.url}"
-            raise UnavailableError(f"{where} is gone ({problem.said}); it is made again at the next attempt") from None
+        return queries.readings_of(self._points.answer(queries.READINGS, interval, _site=site_id, _limit=limit))
