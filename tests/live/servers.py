@@ -8,8 +8,9 @@ from pathlib import Path
 from tests.live.broker import Broker, open_broker
 from tests.live.database import Database, open_database
 from tests.live.private_process import Missing, left_out
+from tests.live.supabase_api import SupabaseApi, open_supabase
 
-_running: list[Broker | Database] = []
+_running: list[Broker | Database | SupabaseApi] = []
 
 
 @cache
@@ -29,6 +30,18 @@ def database() -> Database:
     """Skips the test where there is no PostgreSQL, or fails it under CI=true."""
     try:
         opened = open_database()
+    except Missing as problem:
+        left_out(str(problem))
+        raise
+    _running.append(opened)
+    return opened
+
+
+@cache
+def supabase() -> SupabaseApi:
+    """Skips the test where there is no Supabase API, or fails it under CI=true."""
+    try:
+        opened = open_supabase(database())
     except Missing as problem:
         left_out(str(problem))
         raise

@@ -172,8 +172,8 @@ CREATE FUNCTION der.rest_read_sites(q json) RETURNS json
 LANGUAGE sql STABLE
 AS $$
   SELECT json_build_object('site_id', json_agg(site_id), 'document', json_agg(document::text)) FROM (
-    SELECT site_id, document FROM public.sites WHERE site_id COLLATE "C" > q ->> 'after'
-    ORDER BY site_id COLLATE "C" LIMIT (q ->> 'limit')::integer
+    SELECT site_id, document FROM public.sites WHERE site_id > q ->> 'after'
+    ORDER BY site_id LIMIT (q ->> 'limit')::integer
   ) AS page
 $$;
 
@@ -535,8 +535,8 @@ AS $$
     'last_error', json_agg(last_error), 'digest', json_agg(digest)
   ) FROM (
     SELECT * FROM public.progress
-    WHERE step = q ->> 'step' AND (q ->> 'site_id' IS NULL OR site_id = q ->> 'site_id') AND site_id COLLATE "C" > q ->> 'after'
-    ORDER BY site_id COLLATE "C" LIMIT (q ->> 'limit')::integer
+    WHERE step = q ->> 'step' AND (q ->> 'site_id' IS NULL OR site_id = q ->> 'site_id') AND site_id > q ->> 'after'
+    ORDER BY site_id LIMIT (q ->> 'limit')::integer
   ) AS page
 $$;
 
