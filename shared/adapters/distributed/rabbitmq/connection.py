@@ -12,7 +12,7 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS, InvalidFrameError, Probab
 from yarl import URL
 
 from shared.adapters.distributed.rabbitmq.failures import LinkLostError, link_errors, one_line
-from shared.ports.errors import UnavailableError
+from shared.ports.errors import SupplierError, UnavailableError
 
 log = structlog.get_logger(part="bus")
 
@@ -72,7 +72,8 @@ class Link(Generic[Session]):
         """By the event loop's clock; None while it is open, and before it was ever opened."""
 
     async def get(self) -> Session:
-        """The open session. Raises `UnavailableError` when it was never open and cannot be opened; once lost, waits for its return."""
+        """The open session. Raises `UnavailableError` when it was never open and cannot be opened, another `SupplierError`
+        when it is refused; once lost, waits for its return."""
         if self._session is None and self.lost_at is None:
             async with self._opening:
                 if self._session is None and self.lost_at is None:
@@ -120,19 +121,19 @@ class Link(Generic[Session]):
                         client_properties={"connection_name": self._name},
                     )
         except LinkLostError as problem:
-            raise UnavailableError(self._why(problem.__cause__)) from None
+            raise self._why(problem.__cause__) from None
 
-    def _why(self, cause: BaseException | None) -> str:
-        """What keeps us out, in one line that names the server."""
+    def _why(self, cause: BaseException | None) -> SupplierError:
+        """What keeps us out: a person must mend what waiting does not."""
         if isinstance(cause, ProbableAuthenticationError):
-            return f"RabbitMQ at {self._address} refuses user {self._url.user!r} with this password; correct DER_BUS_URL"
+            return SupplierError(f"RabbitMQ at {self._address} refuses user {self._url.user!r} with this password; correct DER_BUS_URL")
         if isinstance(cause, InvalidFrameError):  # it closes the connection instead of opening the virtual host
             vhost = self._url.path.lstrip("/") or "/"
-            return (
+            return SupplierError(
                 f"RabbitMQ at {self._address} has no virtual host {vhost!r}, or user {self._url.user!r} may not use it; "
                 "make it, or correct DER_BUS_URL"
             )
-        return (
+        return UnavailableError(
             f"RabbitMQ at {self._address} does not answer ({one_line(cause or TimeoutError('timeout'))}); start it, or correct DER_BUS_URL"
         )
 
@@ -152,7 +153,7 @@ class Link(Generic[Session]):
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             try:
                 await self._open()
-            except UnavailableError as problem:
+            except SupplierError as problem:  # also a password changed meanwhile: it may be changed back
                 self._outages.begin(self._name, str(problem))
             else:
                 self._outages.end(self._name)
