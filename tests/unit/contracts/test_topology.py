@@ -8,7 +8,6 @@ from shared.contracts import events
 from shared.contracts.events import EVENTS
 from shared.contracts.topology import COMMANDS_EXCHANGE, DEAD_EXCHANGE, EVENTS_EXCHANGE, QUEUES, RETRY_LEVELS, queue
 
-
 SHARED = tuple(item for item in QUEUES if item.shared)
 PER_INSTANCE = tuple(item for item in QUEUES if not item.shared)
 
