@@ -11,8 +11,12 @@ BIN       := $(VENV)/bin
 STAMP     := $(VENV)/.installed
 UV        := 0.13.9
 
+# both lines of Compose: the plugin of today's Docker, and docker-compose 1.29
+COMPOSE    = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+PLATFORM   = @test -f deploy/.env || { echo "make: deploy/.env is missing; deploy/make-env makes it with fresh secrets" >&2; exit 2; }
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock schemas clean
+.PHONY: help setup run up down logs test check bench lock schemas clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "; print "make TARGET [NAME=value ...]\n"} /^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +38,18 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: $(STAMP) ## one home in one process: forecasts, schedule, page and API on http://127.0.0.1:8000/
 	@exec $(BIN)/der --state-dir "$(STATE_DIR)" run --port "$(PORT)" \
 	  $(if $(DATA),--data "$(DATA)") $(if $(TIMEZONE),--timezone "$(TIMEZONE)") $(if $(TARIFF),--tariff "$(TARIFF)") $(if $(SITE),--site-in-file "$(SITE)")
+
+up: ## the whole platform in containers: RabbitMQ, InfluxDB, PostgreSQL with its REST API, every service (SCALE="forecaster=2")
+	$(PLATFORM)
+	@cd deploy && $(COMPOSE) up --detach --build $(foreach pair,$(SCALE),--scale $(pair))
+
+down: ## stop it; its data stays (deploy/.env and the volumes belong together)
+	$(PLATFORM)
+	@cd deploy && $(COMPOSE) down
+
+logs: ## what its containers say, until Ctrl-C (SERVICE=sync)
+	$(PLATFORM)
+	@cd deploy && $(COMPOSE) logs --follow --tail 100 $(SERVICE)
 
 test: $(STAMP) ## every test that can run here
 	@tests/install-servers

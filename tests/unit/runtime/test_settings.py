@@ -98,3 +98,9 @@ def test_an_empty_model_folder_is_refused(monkeypatch):
     monkeypatch.setenv("FORECAST_MODEL_DIR", "")
     with pytest.raises(UsageError, match=r"FORECAST_MODEL_DIR is .*: is empty; name a folder"):
         load(RuntimeSettings)
+
+
+@pytest.mark.parametrize("variable", ["DER_CLOUD_STORE_URL", "SUPABASE_URL", "SUPABASE_KEY", "ENTSOE_TOKEN"])
+def test_an_address_or_a_key_that_is_empty_is_none(monkeypatch: pytest.MonkeyPatch, variable: str):
+    monkeypatch.setenv(variable, "")
+    assert getattr(load(RuntimeSettings), variable.removeprefix("DER_").lower()) is None
