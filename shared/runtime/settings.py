@@ -41,6 +41,12 @@ class RuntimeSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
+    @field_validator("edge_store_url", "cloud_store_url", "supabase_url", "supabase_key", "entsoe_token", "open_meteo_key", mode="before")
+    @classmethod
+    def _empty_is_not_set(cls, value: object) -> object:
+        # container files can empty a variable and cannot take it away
+        return None if value == "" else value
+
     @field_validator("state_dir", "model_dir", mode="before")
     @classmethod
     def _not_empty(cls, folder: object) -> object:
@@ -48,6 +54,19 @@ class RuntimeSettings(BaseSettings):
         if isinstance(folder, str) and not folder.strip():
             raise PydanticCustomError("empty_folder", "is empty; name a folder")
         return folder
+
+
+class InfluxSettings(BaseSettings):
+    """Where InfluxDB is, which a gateway copies its readings to and sync reads them from."""
+
+    model_config = SettingsConfigDict(env_prefix="INFLUXDB_", extra="ignore", frozen=True)
+
+    url: str = "http://localhost:8086"
+    token: SecretStr = SecretStr("")
+    org: str = "edge-gateway"
+    bucket: str = "der-data"
+    retention_days: int = 7
+    """Of a bucket that a gateway makes."""
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)
