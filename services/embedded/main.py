@@ -31,6 +31,7 @@ CATALOG: dict[str, tuple[str, str]] = {
     "backtest": ("services.embedded.backtest", "Replay policies on what really happened: bills, and what planning caught."),
     "export": ("services.embedded.export", "Write readings, forecasts, schedule or features to a file."),
     "jobs": ("services.embedded.jobs", "Show the jobs that workers share, and do a failed one again."),
+    "dead": ("services.embedded.dead", "Messages that were given up: list, show, replay, drop."),
     "migrate": ("services.embedded.migrate", "Make or upgrade the tables of the cloud store on PostgreSQL, and its logins."),
     "prices": ("services.embedded.feeds", "Show energy prices of a public supplier or a file."),
     "weather": ("services.embedded.feeds", "Show the weather of a place: forecast, past, or as it was forecast then."),

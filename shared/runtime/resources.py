@@ -147,6 +147,16 @@ class Resources:
 
         return InProcessBus()
 
+    @property
+    def shared_bus(self) -> MessageBus:
+        """The bus between processes. Raises `UsageError` where there is only that within a process."""
+        if urlsplit(self._settings.bus_url).scheme not in AMQP:
+            raise UsageError(
+                f"DER_BUS_URL is {self._settings.bus_url!r}: what such a bus gave up is known to its process alone, which logs each as "
+                "'message given up' and counts them on its health page (DER_HEALTH_PORT); set DER_BUS_URL to amqp://... for a broker's"
+            )
+        return self.bus
+
     @cached_property
     def clock(self) -> Clock:
         from shared.adapters.clock import PlatformClock
