@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,9 +40,9 @@ def _until_its_end(command: Sequence[str], state_dir: Path) -> subprocess.Comple
 class Living:
     """A program that goes on; what it says is kept line by line."""
 
-    def __init__(self, command: Sequence[str], state_dir: Path) -> None:
+    def __init__(self, command: Sequence[str], state_dir: Path, variables: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environment(state_dir), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=ROOT, env=environment(state_dir) | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -76,9 +76,9 @@ class Living:
 
 
 @contextmanager
-def living(*command: str, state_dir: Path) -> Iterator[Living]:
-    """A program that is killed at the end if it still lives."""
-    program = Living([sys.executable, *command], state_dir)
+def living(*command: str, state_dir: Path, variables: Mapping[str, str] | None = None) -> Iterator[Living]:
+    """A program, with these variables besides, that is killed at the end if it still lives."""
+    program = Living([sys.executable, *command], state_dir, variables or {})
     try:
         yield program
     finally:
