@@ -26,7 +26,7 @@ class HealthPage:
 
     def __init__(self, host: str, port: int, vitals: Vitals) -> None:
         self._place: socket.socket = bind(host, port, variable="DER_HEALTH_PORT")
-        self._url = url_of(host, self._place)
+        self.url = url_of(host, self._place)
         self._vitals = vitals
         self._metrics = Metrics()
         self._bus = self._metrics.bus(vitals.bus)
@@ -45,7 +45,7 @@ class HealthPage:
         """Answers inside, to the last moment: a process that stops is not ready first."""
         routes = [Route("/healthz", self._alive), Route("/readyz", self._ready), Route("/metrics", self._measured)]
         server = Server(
-            Starlette(routes=routes), ready=lambda: logger("runtime").info("health page", url=self._url, paths="healthz readyz metrics")
+            Starlette(routes=routes), ready=lambda: logger("runtime").info("health page", url=self.url, paths="healthz readyz metrics")
         )
         serving = asyncio.create_task(server.serve(sockets=[self._place]))
         try:
