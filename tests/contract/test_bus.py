@@ -1,78 +1,18 @@
 """`MessageBus`: each queue gets each message, a message is handled once by one consumer, and three fates of failure."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 
-from shared.contracts.envelope import Envelope, wrap
+from shared.contracts.envelope import wrap
 from shared.contracts.events import ModelTrainingRequested, ScheduleRunPublished, SyncWindowCompleted
 from shared.contracts.topology import API_ANNOUNCE, FEATURES_BUILD, FORECASTER_TRAIN
 from shared.ports.errors import RejectedMessageError, RetryableError, UnavailableError
-from tests.contract.implementations import ATTEMPTS, ATTEMPTS_AFTER_BUG, BETWEEN_PROCESSES, BUSES
+from tests.contract.implementations import ATTEMPTS, ATTEMPTS_AFTER_BUG, BETWEEN_PROCESSES
+from tests.contract.scenarios import Inbox, bus_fixtures, dead, training, until, window
 from tests.factories import NOON
 
-
-@pytest.fixture(params=sorted(BUSES))
-def name(request):
-    return request.param
-
-
-@pytest.fixture
-def play(name):
-    """Runs a scenario on a fresh bus, within ten seconds."""
-
-    def run(scenario):
-        async def within(bus):
-            try:
-                async with asyncio.timeout(10):
-                    return await scenario(bus)
-            finally:
-                await bus.close()
-
-        with BUSES[name]() as bus:
-            return asyncio.run(within(bus))
-
-    return run
-
-
-def window(number: int = 0) -> Envelope:
-    end = NOON + timedelta(hours=1)
-    return wrap(SyncWindowCompleted(site_id="home", start=NOON, end=end, accepted=number, rejected=0), source="test", time=NOON)
-
-
-def training() -> Envelope:
-    return wrap(ModelTrainingRequested(site_id="home"), source="test", time=NOON)
-
-
-async def until(condition) -> None:
-    """Wait for something that the bus gives no signal of; the scenario's limit bounds it."""
-    while not condition():  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
-
-
-class Inbox:
-    """A handler that keeps what it gets, after failing as told."""
-
-    def __init__(self, *failures: Exception) -> None:
-        self.got: list[Envelope] = []
-        self.failures = list(failures)
-        self.deliveries = 0
-
-    async def __call__(self, envelope: Envelope) -> None:
-        self.deliveries += 1
-        if self.failures:
-            raise self.failures.pop(0)
-        self.got.append(envelope)
-
-    async def holds(self, count: int) -> None:
-        await until(lambda: len(self.got) >= count)
-
-
-async def dead(bus, queue, count=1):
-    while len(found := await bus.dead.page(queue)) < count:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    return found
+name, play = bus_fixtures()
 
 
 def test_every_queue_gets_every_message_of_its_keys(play):
@@ -132,12 +72,15 @@ def test_many_publishers_at_once_lose_nothing(play):
 @pytest.mark.parametrize("prefetch", [1, 3])
 def test_no_more_than_prefetch_messages_are_handled_at_once(play, prefetch):
     async def scenario(bus):
-        running, most, done = 0, 0, 0
+        running, most, done, full = 0, 0, 0, asyncio.Event()
 
         async def handle(_envelope):
             nonlocal running, most, done
             running += 1
             most = max(most, running)
+            if most >= prefetch:
+                full.set()
+            await full.wait()
             await asyncio.sleep(0.005)
             running -= 1
             done += 1

@@ -1,9 +1,10 @@
-"""The dead queues as a store: letters are fetched and, unless they are to go, given back by closing the channel."""
+"""The dead queues as a store: letters are fetched and, unless they are to go, given back."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from shared.adapters.distributed.rabbitmq import wire
 from shared.adapters.distributed.rabbitmq.connection import ANSWER_SECONDS, Link
@@ -19,28 +20,35 @@ class RabbitDeadLetters:
 
     def __init__(self, link: Link[PublishSession], publisher: Publisher) -> None:
         self._link, self._publisher = link, publisher
+        self._alone = asyncio.Lock()
 
     async def count(self, queue: Queue) -> int:
-        if queue.dead is None:
-            return 0
+        """By looking at each: what the broker says of a queue's depth may be older than the last call."""
         async with self._channel() as channel:
-            return await _depth(channel, queue.dead)
+            return len([None async for _ in _all(channel, queue.dead)])
 
     async def page(self, queue: Queue, *, limit: int = PAGE) -> list[DeadLetter]:
+        letters: list[DeadLetter] = []
         async with self._channel() as channel:
-            return [wire.letter_of(message, queue) async for message in _oldest(channel, queue.dead, limit=limit)]
+            async for message in _all(channel, queue.dead):
+                if len(letters) < limit:
+                    letters.append(wire.letter_of(message, queue))
+        return letters
 
     async def find(self, queue: Queue, letter_id: str) -> DeadLetter:
+        found: list[DeadLetter] = []
         async with self._channel() as channel:
-            async for message in _oldest(channel, queue.dead):
-                if wire.identity(message) == letter_id:
-                    return wire.letter_of(message, queue)
-        raise _not_found(queue, letter_id)
+            async for message in _all(channel, queue.dead):
+                if not found and wire.identity(message) == letter_id:
+                    found.append(wire.letter_of(message, queue))
+        if not found:
+            raise _not_found(queue, letter_id)
+        return found[0]
 
     async def replay(self, queue: Queue, letter_id: str | None = None) -> int:
         replayed = 0
         async with self._channel() as channel:
-            async for message in _oldest(channel, queue.dead):
+            async for message in _all(channel, queue.dead):
                 if letter_id in (None, wire.identity(message)):
                     await self._publisher.publish(wire.copy_of(message), exchange="", key=queue.name)
                     await message.ack()
@@ -50,7 +58,7 @@ class RabbitDeadLetters:
     async def drop(self, queue: Queue, letter_id: str | None = None) -> int:
         dropped = 0
         async with self._channel() as channel:
-            async for message in _oldest(channel, queue.dead):
+            async for message in _all(channel, queue.dead):
                 if letter_id in (None, wire.identity(message)):
                     await message.ack()
                     dropped += 1
@@ -58,29 +66,38 @@ class RabbitDeadLetters:
 
     @asynccontextmanager
     async def _channel(self) -> AsyncIterator[AbstractChannel]:
-        """A channel of its own: what is unacknowledged at its end lies in the dead queue again, in its old place."""
-        connection = (await self._link.get()).connection
-        with link_errors("reading dead letters"):
-            async with connection.channel(publisher_confirms=False) as channel:
-                yield channel
+        """What is unacknowledged in the end lies in the dead queue again, in its old place.
+
+        One channel, one call at a time: through another one the next call could overtake what this one gives back.
+        """
+        async with self._alone:
+            session = await self._link.get()
+            with link_errors("reading dead letters"):
+                if session.letters is None or session.letters.is_closed:
+                    session.letters = session.connection.channel(publisher_confirms=False)
+                    await session.letters.initialize(timeout=ANSWER_SECONDS)
+                try:
+                    yield session.letters
+                finally:
+                    underlay = await session.letters.get_underlay_channel()
+                    await underlay.basic_nack(0, multiple=True, requeue=True)
 
 
-async def _oldest(channel: AbstractChannel, name: str | None, *, limit: int | None = None) -> AsyncIterator[AbstractIncomingMessage]:
-    """At most as many as there are now: a letter that dies again meanwhile is not met twice."""
+async def _all(channel: AbstractChannel, name: str | None) -> AsyncIterator[AbstractIncomingMessage]:
+    """All that are there at the first one, oldest first: a letter that dies again meanwhile is not met twice.
+
+    To be read to its end: a quorum queue puts what is given back behind what was given back before, so that only a whole round
+    leaves the order as it was.
+    """
     if name is None:
         return
-    depth = await _depth(channel, name)
-    queue: AbstractQueue = await channel.get_queue(name, ensure=False)
-    for _ in range(depth if limit is None else min(depth, limit)):
-        message = await queue.get(fail=False, timeout=ANSWER_SECONDS)
-        if message is None:
-            return
+    queue = await channel.get_queue(name, ensure=False)
+    message = await queue.get(fail=False, timeout=ANSWER_SECONDS)
+    left = message.message_count or 0 if message else 0
+    while message is not None:
         yield message
-
-
-async def _depth(channel: AbstractChannel, name: str) -> int:
-    declared = await channel.declare_queue(name, passive=True, timeout=ANSWER_SECONDS)
-    return declared.declaration_result.message_count or 0
+        message = await queue.get(fail=False, timeout=ANSWER_SECONDS) if left else None
+        left -= 1
 
 
 def _some(count: int, queue: Queue, letter_id: str | None) -> int:

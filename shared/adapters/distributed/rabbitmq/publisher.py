@@ -26,6 +26,8 @@ class PublishSession:
     connection: AbstractConnection
     channel: AbstractChannel
     exchanges: dict[str, AbstractExchange]
+    letters: AbstractChannel | None = None
+    """For dead letters, once somebody asks for them."""
     blocked_at: float | None = None
 
 
