@@ -7,12 +7,13 @@ import pandas as pd
 
 from services.gateway_sim.service import GatewayService, MirrorService
 from shared.contracts import topology
-from shared.contracts.events import Event, ReadingsRecorded, ScheduleRunPublished
-from shared.contracts.reading_frames import documents_from_frame
+from shared.contracts.events import Event, ReadingColumnsRecorded, ScheduleRunPublished
+from shared.contracts.reading_frames import columns_from_frame
 from shared.domain.time import EPOCH
 from shared.ports.clock import Clock
 from shared.ports.errors import RetryableError
 from shared.ports.schedule_store import ScheduleStore
+from shared.runtime.logging import logger
 from shared.runtime.worker import Parts, Subscription, Timer
 
 TICK = timedelta(seconds=1)
@@ -44,11 +45,6 @@ def parts(
             emit(done.readings)
         return recorded_events(service.home.site_id, done.readings)
 
-    def copy() -> Sequence[Event]:
-        if mirror is not None:
-            mirror.copy(now=clock.now())
-        return ()
-
     def sweep() -> Sequence[Event]:
         newest = schedules.latest(site_id=service.home.site_id)
         if newest is not None:
@@ -69,15 +65,25 @@ def parts(
         timers=(
             Timer(name="follow", every=SWEEP, step=sweep),
             Timer(name="record", every=min(service.step, TICK), step=record),
-            *((Timer(name="mirror", every=TICK, step=copy),) if mirror is not None else ()),
+            *((_mirror_timer(mirror, clock=clock),) if mirror is not None else ()),
         ),
     )
 
 
+def _mirror_timer(mirror: MirrorService, *, clock: Clock) -> Timer:
+    def copy() -> Sequence[Event]:
+        before = mirror.another
+        mirror.copy(now=clock.now())
+        if mirror.another != before:
+            logger("gateway_sim").warning("two gateways share a name", problem=mirror.another)
+        return ()
+
+    return Timer(name="mirror", every=TICK, step=copy)
+
+
 def recorded_events(site_id: str, readings: pd.DataFrame) -> list[Event]:
     """The readings in messages of at most 200."""
-    documents = documents_from_frame(readings)
     return [
-        ReadingsRecorded(site_id=site_id, readings=documents[first : first + MESSAGE_ROWS])
-        for first in range(0, len(documents), MESSAGE_ROWS)
+        ReadingColumnsRecorded(site_id=site_id, readings=columns_from_frame(readings.iloc[first : first + MESSAGE_ROWS]))
+        for first in range(0, len(readings), MESSAGE_ROWS)
     ]

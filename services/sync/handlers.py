@@ -2,18 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
+from typing import cast
+
+import pandas as pd
 
 from services.sync.feeds import PriceFeedService, SeriesFetch
 from services.sync.service import SiteSync, SyncService
 from shared.contracts import topology
-from shared.contracts.events import Event, ReadingsRecorded, SyncWindowCompleted
-from shared.contracts.reading_frames import frame_from_documents
+from shared.contracts.events import Event, ReadingColumnsRecorded, ReadingsRecorded, SyncWindowCompleted
+from shared.contracts.reading_columns import ReadingColumns
+from shared.contracts.reading_frames import frame_from_columns, frame_from_documents
+from shared.contracts.readings import ReadingDocument
 from shared.domain.errors import InvalidValueError, require_identifier
 from shared.domain.time import Interval
 from shared.ports.clock import Clock
 from shared.ports.errors import RejectedMessageError
 from shared.runtime.logging import logger
 from shared.runtime.worker import BatchSubscription, Parts, Timer
+
+Recorded = ReadingsRecorded | ReadingColumnsRecorded
 
 MOST_MESSAGES = 50
 """Stored together: one verdict, one write."""
@@ -27,10 +35,7 @@ def parts(service: SyncService, *, clock: Clock, interval: timedelta, feeds: Pri
 
     def store(events: Sequence[Event]) -> Sequence[Sequence[Event]]:
         messages = [_recorded(event) for event in events]
-        readings = frame_from_documents(
-            [document for message in messages for document in message.readings],
-            site_id=[message.site_id for message in messages for _ in message.readings],
-        )
+        readings = _frame(messages)
         now = clock.now()
         said = {window.site_id: window for window in completed(service.store(readings=readings, now=now), now=now)}
         # of a site with several messages the last one brought it about
@@ -50,14 +55,25 @@ def parts(service: SyncService, *, clock: Clock, interval: timedelta, feeds: Pri
     )
 
 
-def _recorded(event: Event) -> ReadingsRecorded:
-    if not isinstance(event, ReadingsRecorded):
+def _recorded(event: Event) -> Recorded:
+    if not isinstance(event, Recorded):
         raise RejectedMessageError(f"{event.TYPE} does not belong in queue {topology.SYNC_READINGS.name}")
     try:
         require_identifier("site_id", event.site_id)
     except InvalidValueError as problem:
         raise RejectedMessageError(str(problem)) from None
     return event
+
+
+def _frame(messages: Sequence[Recorded]) -> pd.DataFrame:
+    """Their readings, in one order for both forms: of one key the newest message's stands last."""
+    frames = []
+    for in_columns, group in groupby(messages, key=lambda message: isinstance(message, ReadingColumnsRecorded)):
+        if in_columns:
+            frames.append(frame_from_columns([(message.site_id, cast("ReadingColumns", message.readings)) for message in group]))
+        else:
+            frames += [frame_from_documents(cast("list[ReadingDocument]", message.readings), site_id=message.site_id) for message in group]
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
 class Sweeping:

@@ -5,6 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from shared.contracts.base import Instant, Wire
+from shared.contracts.reading_columns import ReadingColumns
 from shared.contracts.readings import ReadingDocument
 from shared.domain.forecast import Target
 
@@ -21,6 +22,14 @@ class ReadingsRecorded(Event):
     TYPE: ClassVar[str] = "telemetry.reading.recorded.v1"
     site_id: str
     readings: list[ReadingDocument] = Field(max_length=10_000)
+
+
+class ReadingColumnsRecorded(Event):
+    """As `telemetry.reading.recorded.v1`, for many readings: in columns."""
+
+    TYPE: ClassVar[str] = "telemetry.reading.recorded.v2"
+    site_id: str
+    readings: ReadingColumns
 
 
 class SyncWindowCompleted(Event):
@@ -125,6 +134,7 @@ EVENTS: dict[str, type[Event]] = {
     event.TYPE: event
     for event in (
         ReadingsRecorded,
+        ReadingColumnsRecorded,
         SyncWindowCompleted,
         FeaturesTableBuilt,
         ModelTrainingRequested,

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from shared.contracts.reading_columns import ReadingColumns, instants
 from shared.contracts.readings import BatteryReading, GridPriceReading, HomeLoadReading, ReadingDocument, SolarReading
 from shared.domain.reading import FIELDS, KEY_COLUMNS, VALUE_COLUMNS, Quality
-from shared.domain.time import EPOCH
+from shared.domain.time import EPOCH, Instants
 
 _TEXT = pd.StringDtype(na_value=np.nan)
 _MICROSECOND = timedelta(microseconds=1)
@@ -22,20 +24,60 @@ def frame_from_documents(documents: Sequence[ReadingDocument], *, site_id: str |
     `site_id` is that of all, or of each.
     """
     count = len(documents)
-    # one block of numbers; None becomes NaN: a gap stays a gap
     values = np.array([_NUMBERS(document) for document in documents], dtype=np.float64).reshape(count, len(VALUE_COLUMNS))
-    frame = pd.DataFrame(values, columns=list(VALUE_COLUMNS))
     moments = np.array([(document.timestamp - EPOCH) // _MICROSECOND for document in documents], dtype=np.int64)
+    sites = [site_id] * count if isinstance(site_id, str) else site_id
+    periods = [document.grid_price.time_of_use_period for document in documents]
+    return _frame(sites, [document.device_id for document in documents], moments.view("datetime64[us]"), values, periods)
+
+
+def _frame(
+    site_ids: Sequence[str], device_ids: Sequence[str], stamps: Instants, values: NDArray[np.float64], periods: Sequence[str | None]
+) -> pd.DataFrame:
+    """`READING_COLUMNS` of these rows, values of shape (rows, columns) with NaN for a gap."""
+    frame = pd.DataFrame(values, columns=list(VALUE_COLUMNS))  # one block of numbers
     keys: tuple[Any, ...] = (
-        pd.array([site_id] * count if isinstance(site_id, str) else site_id, dtype=_TEXT),
-        pd.array([document.device_id for document in documents], dtype=_TEXT),
-        pd.DatetimeIndex(moments.view("datetime64[us]")).tz_localize("UTC"),
+        pd.array(list(site_ids), dtype=_TEXT),
+        pd.array(list(device_ids), dtype=_TEXT),
+        pd.DatetimeIndex(stamps).tz_localize("UTC"),
     )
     for place, (name, column) in enumerate(zip(KEY_COLUMNS, keys, strict=True)):
         frame.insert(place, name, column)
-    frame["time_of_use_period"] = np.array([document.grid_price.time_of_use_period for document in documents], dtype=object)
-    frame["quality"] = np.full(count, int(Quality.GOOD), dtype=np.int64)
+    frame["time_of_use_period"] = np.array(periods, dtype=object)
+    frame["quality"] = np.full(len(frame), int(Quality.GOOD), dtype=np.int64)
     return frame
+
+
+def frame_from_columns(parts: Sequence[tuple[str, ReadingColumns]]) -> pd.DataFrame:
+    """The same of columns, each with its site, one after the other. A column that was left out is missing in every row."""
+    counts = [len(columns.timestamp) for _, columns in parts]
+    values = np.full((len(VALUE_COLUMNS), sum(counts)), np.nan)
+    stamps = np.empty(sum(counts), dtype="datetime64[us]")
+    sites: list[str] = []
+    devices: list[str] = []
+    periods: list[str | None] = []
+    for (site_id, columns), count in zip(parts, counts, strict=True):
+        rows = slice(len(sites), len(sites) + count)
+        for place, name in enumerate(VALUE_COLUMNS):
+            if name in columns.values:
+                values[place, rows] = columns.values[name]
+        stamps[rows] = instants(columns.timestamp)
+        sites += [site_id] * count
+        devices += columns.device_id
+        periods += columns.time_of_use_period if columns.time_of_use_period is not None else [None] * count
+    return _frame(sites, devices, stamps, values.T, periods)
+
+
+def columns_from_frame(frame: pd.DataFrame) -> ReadingColumns:
+    """A readings frame as a message's columns, in its order, values as they are stored; nothing is validated again."""
+    names = [name for name in VALUE_COLUMNS if name in frame]
+    stamps = pd.DatetimeIndex(frame["timestamp"]).tz_convert("UTC").tz_localize(None).to_numpy(dtype="datetime64[us]")
+    return ReadingColumns.model_construct(
+        timestamp=[f"{text}+00:00" for text in np.datetime_as_string(stamps, unit="us").tolist()],
+        device_id=frame["device_id"].tolist(),
+        values=dict(zip(names, map(_numbers, frame[names].to_numpy(dtype=np.float64).T), strict=True)),
+        time_of_use_period=_periods(frame),
+    )
 
 
 def documents_from_frame(frame: pd.DataFrame) -> list[ReadingDocument]:
@@ -48,8 +90,7 @@ def documents_from_frame(frame: pd.DataFrame) -> list[ReadingDocument]:
         section: [dict(zip(names, row, strict=True)) for row in zip(*(_values(frame, column) for column in columns), strict=True)]
         for section, (names, columns) in ((key, tuple(zip(*fields, strict=True))) for key, fields in _BY_SECTION.items())
     }
-    texts = frame["time_of_use_period"].tolist() if "time_of_use_period" in frame else [None] * len(frame)
-    periods: list[Any] = [text if isinstance(text, str) else None for text in texts]
+    periods: list[Any] = _periods(frame)
     return [
         ReadingDocument.model_construct(
             timestamp=moment,
@@ -83,10 +124,22 @@ _NUMBERS = attrgetter(*(f"{field.section}.{field.name}" if field.section else fi
 def _values(frame: pd.DataFrame, column: str) -> list[float | None]:
     if column not in frame:
         return [None] * len(frame)
-    numbers = frame[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    return _numbers(frame[column].to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _numbers(numbers: NDArray[np.float64]) -> list[float | None]:
+    """None for NaN."""
+    gaps = np.isnan(numbers)
+    if not gaps.any():
+        return list(numbers.tolist())
     values = numbers.astype(object)
-    values[np.isnan(numbers)] = None
-    return values.tolist()
+    values[gaps] = None
+    return list(values)
+
+
+def _periods(frame: pd.DataFrame) -> list[str | None]:
+    texts = frame["time_of_use_period"].tolist() if "time_of_use_period" in frame else [None] * len(frame)
+    return [text if isinstance(text, str) else None for text in texts]
 
 
 def _moments(frame: pd.DataFrame) -> list[datetime]:

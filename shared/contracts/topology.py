@@ -48,7 +48,7 @@ def queue(consumer: str, noun_verb: str, *event_types: type[events.Event], major
     return Queue(name=f"{consumer}.{noun_verb}.v{major}", exchange=exchange_of(keys[0]), routing_keys=keys, shared=shared)
 
 
-SYNC_READINGS = queue("sync", "readings-store", events.ReadingsRecorded)
+SYNC_READINGS = queue("sync", "readings-store", events.ReadingsRecorded, events.ReadingColumnsRecorded)
 FEATURES_BUILD = queue("features", "table-build", events.SyncWindowCompleted)
 FEATURES_BATCH = queue("features", "batch-build", events.FeaturesBatchRequested)
 FORECASTER_RUN = queue("forecaster", "forecast-run", events.FeaturesTableBuilt, events.ModelTrainingCompleted)

@@ -14,18 +14,22 @@ from shared.contracts.events import (
     JobBatchRequested,
     ModelTrainingCompleted,
     ModelTrainingRequested,
+    ReadingColumnsRecorded,
     ReadingsRecorded,
     ScheduleRunPublished,
     ScheduleRunRequested,
     SyncWindowCompleted,
 )  # fmt: skip
+from shared.contracts.reading_frames import columns_from_frame
 from shared.contracts.readings import ReadingDocument
 from shared.domain.forecast import Target
+from tests.factories import readings
 from tests.unit.domain.test_reading import SAMPLE
 
 NOW = datetime(2024, 6, 15, 12, tzinfo=UTC)
 SAMPLES = (
     ReadingsRecorded(site_id="home", readings=[ReadingDocument.model_validate_json(SAMPLE)]),
+    ReadingColumnsRecorded(site_id="home", readings=columns_from_frame(readings(hours=1))),
     SyncWindowCompleted(site_id="home", start=NOW, end=NOW + timedelta(hours=1), accepted=4, rejected=0),
     FeaturesTableBuilt(site_id="home", start=NOW, end=NOW + timedelta(hours=1), rows=4, catalog_version="1"),
     ModelTrainingRequested(site_id="home"),
@@ -37,7 +41,7 @@ SAMPLES = (
 )
 
 
-def wrapped(event=SAMPLES[3], **changes) -> Envelope:
+def wrapped(event=SAMPLES[4], **changes) -> Envelope:
     return wrap(event, **({"source": "gateway_sim", "time": NOW} | changes))
 
 
@@ -59,7 +63,7 @@ def test_an_event_with_an_unknown_field_is_malformed(event):
         envelope.model_copy(update={"data": {**envelope.data, "surprise": 1}}).event()
 
 
-@pytest.mark.parametrize("kind", ["telemetry.reading.recorded.v2", "telemetry.reading.recorded", "reading", ""])
+@pytest.mark.parametrize("kind", ["telemetry.reading.recorded.v3", "telemetry.reading.recorded", "reading", ""])
 def test_an_unknown_type_or_major_version_is_named_with_those_that_are_known(kind):
     with pytest.raises(UnknownEventError) as problem:
         wrapped().model_copy(update={"type": kind}).event()
@@ -73,7 +77,7 @@ def test_each_type_names_context_noun_verb_and_major_version():
         assert context.isalpha()
         assert noun.isalpha()
         assert participle.endswith("ed") or participle == "built"
-        assert major == "v1"
+        assert major in ("v1", "v2")
         assert name == event.TYPE
 
 

@@ -11,8 +11,8 @@ from services.gateway_sim import handlers
 from services.gateway_sim.plant.equipment import Home
 from services.gateway_sim.service import GatewayService
 from shared.adapters.clock import FixedClock
-from shared.contracts.events import ReadingsRecorded, ScheduleRunPublished
-from shared.contracts.reading_frames import frame_from_documents
+from shared.contracts.events import ReadingColumnsRecorded, ScheduleRunPublished
+from shared.contracts.reading_frames import frame_from_columns
 from shared.domain.reading import VALUE_COLUMNS
 from shared.ports.errors import RetryableError
 from shared.runtime.resources import Resources
@@ -47,8 +47,8 @@ def test_a_recording_is_told_as_it_is_stored_and_shown_once(resources: Resources
     shown: list[pd.DataFrame] = []
     record = timer(some_parts(resources, NIGHT, emit=shown.append), "record").step
     (event,) = record()
-    assert isinstance(event, ReadingsRecorded)
-    told = frame_from_documents(event.readings, site_id=event.site_id)
+    assert isinstance(event, ReadingColumnsRecorded)
+    told = frame_from_columns([(event.site_id, event.readings)])
     stored = resources.edge.latest(site_id="home")
     assert (told[list(VALUE_COLUMNS)].to_numpy() == stored[list(VALUE_COLUMNS)].to_numpy()).all()
     assert record() == []
@@ -58,7 +58,7 @@ def test_a_recording_is_told_as_it_is_stored_and_shown_once(resources: Resources
 def test_a_filled_gap_is_told_in_messages_of_at_most_200(resources: Resources):
     timer(some_parts(resources, NIGHT), "record").step()
     events = timer(some_parts(resources, NIGHT + timedelta(hours=40)), "record").step()
-    assert [len(event.readings) for event in events if isinstance(event, ReadingsRecorded)] == [200, 200, 80]
+    assert [len(event.readings.timestamp) for event in events if isinstance(event, ReadingColumnsRecorded)] == [200, 200, 80]
 
 
 def test_a_published_schedule_is_loaded_and_followed(resources: Resources):

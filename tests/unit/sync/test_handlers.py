@@ -6,8 +6,8 @@ import pytest
 
 from services.sync.handlers import parts
 from shared.contracts import topology
-from shared.contracts.events import ModelTrainingRequested, ReadingsRecorded, SyncWindowCompleted
-from shared.contracts.reading_frames import documents_from_frame
+from shared.contracts.events import ModelTrainingRequested, ReadingColumnsRecorded, ReadingsRecorded, SyncWindowCompleted
+from shared.contracts.reading_frames import columns_from_frame, documents_from_frame
 from shared.domain.site import Site
 from shared.ports.errors import RejectedMessageError
 from tests.factories import a_site, a_tariff, readings
@@ -27,15 +27,35 @@ class Noon:
         return NOW
 
 
-def test_recorded_readings_are_stored_and_the_window_is_published(world: World):
+@pytest.mark.parametrize(
+    "message",
+    [
+        ReadingsRecorded(site_id="home", readings=documents_from_frame(readings(hours=1))),
+        ReadingColumnsRecorded(site_id="home", readings=columns_from_frame(readings(hours=1))),
+    ],
+    ids=["documents", "columns"],
+)
+def test_recorded_readings_are_stored_and_the_window_is_published(world: World, message):
     handlers = parts(world.service(), clock=Noon(), interval=timedelta(minutes=1))
     (subscription,) = handlers.subscriptions
     assert subscription.queue is topology.SYNC_READINGS
-    message = ReadingsRecorded(site_id="home", readings=documents_from_frame(readings(hours=1)))
     ((event,),) = subscription.handle([message])
     end = START + timedelta(minutes=45, microseconds=1)
     assert event == SyncWindowCompleted(site_id="home", start=START, end=end, accepted=4, rejected=0)
     assert subscription.handle([message]) == [[]], "a message that comes twice changes nothing and says nothing"
+
+
+def test_of_one_reading_in_several_messages_the_newest_message_wins(world: World):
+    (subscription,) = parts(world.service(), clock=Noon(), interval=timedelta(minutes=1)).subscriptions
+    first, second, third = (readings(hours=1).assign(total_load_kw=value) for value in (1.0, 2.0, 3.0))
+    subscription.handle(
+        [
+            ReadingColumnsRecorded(site_id="home", readings=columns_from_frame(first)),
+            ReadingsRecorded(site_id="home", readings=documents_from_frame(second)),
+            ReadingColumnsRecorded(site_id="home", readings=columns_from_frame(third)),
+        ]
+    )
+    assert set(world.cloud.readings.latest(site_id="home")["total_load_kw"]) == {3.0}
 
 
 def test_a_message_that_does_not_belong_is_rejected(world: World):
