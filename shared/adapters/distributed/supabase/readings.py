@@ -31,20 +31,18 @@ class SupabaseReadings:
         return UpsertCounts(**self._rest.write("readings", _head(columns, stored_at), _parts(columns)))
 
     def read(self, *, site_id: str, interval: Interval, columns: Sequence[str] | None = None, limit: int | None = None) -> pd.DataFrame:
-        chosen = [name for name in (READING_COLUMNS if columns is None else columns) if name not in KEY_COLUMNS]
-        if unknown := [name for name in chosen if name not in READING_COLUMNS]:
-            raise KeyError(f"readings have no column {', '.join(unknown)}")
+        names = chosen(columns)[len(KEY_COLUMNS) :]
         query = {
             "site_id": site_id,
-            "columns": chosen,
+            "columns": names,
             "after": micros(interval.start),
             "after_device": "",  # before every device
             "end": micros(interval.end),
         }
         after = {"after": "timestamp", "after_device": "device_id"}
         pages = self._rest.pages("readings", query, limit=limit, size=_PAGE, after=after)
-        frames = [_frame(site_id, page, chosen) for page in pages]
-        return pd.concat(frames, ignore_index=True) if frames else _frame(site_id, {}, chosen)
+        frames = [_frame(site_id, page, names) for page in pages]
+        return pd.concat(frames, ignore_index=True) if frames else _frame(site_id, {}, names)
 
     def read_many(self, *, site_ids: Sequence[str], interval: Interval, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         names = chosen(columns)
@@ -93,9 +91,9 @@ def _parts(columns: ReadingColumns) -> Iterator[dict[str, object]]:
         }
 
 
-def _frame(site_id: str, page: Mapping[str, Sequence[object]], chosen: Sequence[str]) -> pd.DataFrame:
+def _frame(site_id: str, page: Mapping[str, Sequence[object]], names: Sequence[str]) -> pd.DataFrame:
     """In the dtypes of a readings frame, the key columns first."""
-    columns = {name: _column(name, page.get(name, ())) for name in ("device_id", "timestamp", *chosen)}
+    columns = {name: _column(name, page.get(name, ())) for name in ("device_id", "timestamp", *names)}
     frame = pd.DataFrame(columns)
     frame.insert(0, "site_id", pd.Series([site_id] * len(frame), dtype="str"))
     return frame
