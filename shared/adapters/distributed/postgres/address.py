@@ -27,17 +27,25 @@ class Address:
     """A PostgreSQL address. Raises `InvalidValueError` for a text that is none, without repeating it."""
 
     def __init__(self, url: str, patience: Patience) -> None:
-        try:
-            given = conninfo_to_dict(url)
-        except psycopg.Error:
-            raise InvalidValueError(
-                "cloud store", "no PostgreSQL address", "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special characters as %XX"
-            ) from None
+        given = _parts(url)
         self.patience = patience
         self.conninfo = make_conninfo("", **_defaults(patience) | given | {"options": f"{_options(patience)} {given.get('options', '')}"})
-        self.user = str(given.get("user", ""))
+        self.user = given.get("user", "")
         self.text = f"PostgreSQL database {given.get('dbname', self.user)!r} at {given.get('host', 'localhost')}:{given.get('port', 5432)}"
         """Names the database, never the password."""
+
+
+def _parts(url: str) -> dict[str, str]:
+    try:
+        parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    except psycopg.Error:
+        parts = {"port": "none"}
+    # a password with an @ or a / that is not escaped ends up in one of these, and would be shown
+    if "@" in parts.get("host", "") + parts.get("dbname", "") or not parts.get("port", "0").replace(",", "").isdigit():
+        raise InvalidValueError(
+            "cloud store", "no PostgreSQL address", "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special characters as %XX"
+        )
+    return parts
 
 
 def _defaults(patience: Patience) -> dict[str, str | int]:
