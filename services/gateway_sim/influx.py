@@ -1,16 +1,14 @@
 """`--enable-influxdb`: its options, what they mean together, and the copying that they ask for."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from services.gateway_sim.settings.influx import InfluxSettings
-from shared.domain.errors import InvalidValueError
 from shared.ports.errors import UnavailableError
 from shared.runtime.cli import UsageError
 from shared.runtime.resources import Resources
-from shared.runtime.settings import load
+from shared.runtime.settings import InfluxSettings, load
 
 if TYPE_CHECKING:
     from services.gateway_sim.service import GatewayService
@@ -39,11 +37,6 @@ def add_influx_arguments(parser: argparse.ArgumentParser) -> None:
         type=_whole_days,
         help=f"how long readings are kept there (default: {default['retention_days'].default})",
     )
-
-
-def used_variables(options: argparse.Namespace) -> Sequence[str]:
-    """Addresses in the environment that these options make use of."""
-    return ("INFLUXDB_URL",) if options.enable_influxdb else ()
 
 
 def influx_settings(options: argparse.Namespace) -> InfluxSettings | None:
@@ -75,21 +68,13 @@ class InfluxCopy:
         self._clock = resources.clock
         self._retention = timedelta(days=settings.retention_days)
         self._away: UnavailableError | None = None
-        try:
-            store = resources.influx_edge(
-                url=settings.url,
-                token=settings.token.get_secret_value(),
-                org=settings.org,
-                bucket=settings.bucket,
-                retention=self._retention,
-            )
-        except InvalidValueError as problem:
-            raise UsageError(str(problem)) from None
+        store = resources.influx_edge(settings)
         self.mirror: MirrorService = MirrorService(
             site_id=service.home.site_id,
             device_id=service.home.device_id,
             step=service.step,
             edge=resources.edge,
+            announcements=resources.announcements,
             mirror=store,
             retention=self._retention,
         )

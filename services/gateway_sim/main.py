@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,14 +10,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.gateway_sim.influx import InfluxCopy, add_influx_arguments, influx_settings, used_variables
+from services.gateway_sim.influx import InfluxCopy, add_influx_arguments, influx_settings
 from services.gateway_sim.settings import MOST_SITES, GatewayConfiguration, read_configuration, write_configuration
-from services.gateway_sim.settings.influx import InfluxSettings
 from shared.domain.time import EPOCH, Interval, format_instant, parse_instant
 from shared.runtime.cli import UsageError, ended_by_sigterm, positive
 from shared.runtime.command import Command, script
 from shared.runtime.resources import Resources, open_resources
-from shared.runtime.settings import RuntimeSettings, load
+from shared.runtime.settings import InfluxSettings, RuntimeSettings, load
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,6 +143,8 @@ def backfill(resources: Resources, service: "GatewayService", interval: Interval
 
 def _execute(options: argparse.Namespace, resources: Resources) -> int:
     influx = influx_settings(options)
+    if influx is None and os.environ.get("INFLUXDB_URL"):
+        print("INFLUXDB_URL is set but not used: add --enable-influxdb to copy the readings there", file=sys.stderr)
     if options.generate_config:
         if options.config is None:
             raise UsageError("--generate-config needs --config FILE, the file to write")
@@ -382,7 +384,6 @@ SIMULATOR = Command(
     examples=_EXAMPLES,
     add_arguments=_add_customer_arguments,
     execute=_execute,
-    uses=used_variables,
 )
 SIMULATE = Command(
     name="simulate",
@@ -390,7 +391,6 @@ SIMULATE = Command(
     examples=_EXAMPLES + _MORE_EXAMPLES,
     add_arguments=_add_arguments,
     execute=_execute,
-    uses=used_variables,
 )
 COMMANDS: tuple[Command, ...] = (SIMULATE,)
 

@@ -56,6 +56,11 @@ class EdgeStore(Protocol):
 class EdgeMirror(EdgeStore, Protocol):
     """An edge store on a server, beside the gateway's own: there for others to read, and away at times."""
 
+    @property
+    def announcements(self) -> EdgeAnnouncements:
+        """In the same place."""
+        ...
+
     def prepare(self) -> timedelta | None:
         """Make the place for readings where it is missing; returns how long it keeps them (None: for ever).
 

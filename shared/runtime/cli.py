@@ -88,11 +88,6 @@ def ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def warn(program: str, text: str) -> None:
-    """One line on standard error that stops nothing."""
-    print(f"{program}: {text}", file=sys.stderr)
-
-
 def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
     """An argparse type: a number above zero."""
 

@@ -1,19 +1,15 @@
 """A command of a service: the same object is a root script of its own and a subcommand of `der`."""
 
 import argparse
-import os
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.runtime import logging
-from shared.runtime.cli import Parser, run, warn
+from shared.runtime.cli import Parser, run
 from shared.runtime.resources import Resources, open_resources
 from shared.runtime.settings import RuntimeSettings, load
-
-NOT_YET = ("INFLUXDB_URL",)
-"""Addresses of stores that few commands know yet: whoever set them must be told when their data goes elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +24,6 @@ class Command:
     add_arguments: Callable[[argparse.ArgumentParser], None]
     execute: Callable[[argparse.Namespace, Resources], int | None]
     """Gets the parsed options and the resources, which open what is used; returns an exit status."""
-    uses: Callable[[argparse.Namespace], Collection[str]] = lambda _options: ()
-    """Which of the addresses `NOT_YET` this command does use with these options."""
 
     def examples_of(self, program: str) -> str:
         """The examples as a person types them."""
@@ -40,9 +34,6 @@ def execute(command: Command, options: argparse.Namespace, *, program: str, stat
     """Run a parsed command with the resources that the environment names."""
 
     def body() -> int | None:
-        for name in NOT_YET:
-            if os.environ.get(name) and name not in command.uses(options):
-                warn(program, f"{name} is set but not used: this version keeps its data in the embedded stores")
         settings = load(RuntimeSettings, state_dir=state_dir)
         logging.configure(level=settings.log_level, form=settings.log_format)
         with open_resources(settings) as resources:

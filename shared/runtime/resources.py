@@ -7,6 +7,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Protocol, Self
 from urllib.parse import urlsplit
 
+from shared.domain.errors import InvalidValueError
 from shared.ports.bus import MessageBus
 from shared.ports.clock import Clock
 from shared.ports.edge_store import EdgeAnnouncements, EdgeMirror, EdgeStore
@@ -29,7 +30,7 @@ from shared.ports.weather import WeatherFeed, WeatherHistory
 from shared.runtime.arrival import Supplier, aside
 from shared.runtime.cli import UsageError
 from shared.runtime.logging import set_up
-from shared.runtime.settings import RuntimeSettings
+from shared.runtime.settings import InfluxSettings, RuntimeSettings
 
 if TYPE_CHECKING:
     from shared.adapters.distributed.influx import InfluxEdgeStore
@@ -171,8 +172,11 @@ class Resources:
     def announcements(self) -> EdgeAnnouncements:
         return self._edge
 
-    def influx_edge(self, *, url: str, token: str, org: str, bucket: str, retention: timedelta) -> EdgeMirror:
-        """A bucket of InfluxDB; nothing is asked of the server yet. Raises `UsageError` for an address that is none of a server."""
+    def influx_edge(self, settings: InfluxSettings) -> EdgeMirror:
+        """A bucket of InfluxDB; nothing is asked of the server yet. Raises `UsageError` for settings that cannot be of one."""
+        url, token = settings.url, settings.token.get_secret_value()
+        if not token.strip():
+            raise UsageError(f"InfluxDB at {_without_user(url)} needs a token: set INFLUXDB_TOKEN, or give --influxdb-token TOKEN")
         try:
             parts = urlsplit(url)
             known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and url.isascii() and url.isprintable()
@@ -184,7 +188,11 @@ class Resources:
             )
         from shared.adapters.distributed.influx import InfluxEdgeStore
 
-        store = InfluxEdgeStore(url=url, token=token, org=org, bucket=bucket, retention=retention)
+        try:
+            retention = timedelta(days=settings.retention_days)
+            store = InfluxEdgeStore(url=url, token=token, org=settings.org, bucket=settings.bucket, retention=retention)
+        except InvalidValueError as problem:
+            raise UsageError(str(problem)) from None
         self._influx.append(store)
         return store
 

@@ -59,7 +59,7 @@ class RuntimeSettings(BaseSettings):
 class InfluxSettings(BaseSettings):
     """Where InfluxDB is, which a gateway copies its readings to and sync reads them from."""
 
-    model_config = SettingsConfigDict(env_prefix="INFLUXDB_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="INFLUXDB_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     url: str = "http://localhost:8086"
     token: SecretStr = SecretStr("")

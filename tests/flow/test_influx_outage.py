@@ -179,7 +179,7 @@ def test_an_address_in_the_environment_is_unused_only_without_the_option(tmp_pat
         assert cli(["--once", "--enable-influxdb"]) == 0
         assert capsys.readouterr().err == ""
         assert cli(["--once"]) == 0
-        assert "INFLUXDB_URL is set but not used" in capsys.readouterr().err
+        assert "add --enable-influxdb to copy the readings there" in capsys.readouterr().err
 
 
 def test_history_goes_to_its_file_alone_and_says_so(tmp_path, monkeypatch, capsys) -> None:

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from services.gateway_sim.service.announcing import AnnouncementMirror
 from shared.domain.errors import InvalidValueError
 from shared.domain.time import Interval
-from shared.ports.edge_store import EdgeExtent, EdgeMirror, EdgeStore
+from shared.ports.edge_store import EdgeAnnouncements, EdgeExtent, EdgeMirror, EdgeStore
 from shared.ports.errors import SupplierError
 
 BATCH_ROWS = 1000
@@ -45,13 +46,24 @@ class _Span:
 
 
 class MirrorService:
-    """Copies one device's readings. `retention` is how long the copies shall be kept, `step` the interval of the readings.
+    """Copies one device's readings, and before them what its site announces. `retention` is how long the copies shall be kept,
+    `step` the interval of the readings.
 
     Order: what is newer than the server's newest reading, oldest first; then what is older than its oldest, newest first.
     So the readings on the server are one stretch at any moment, and its two ends tell what is missing, also after a crash.
     """
 
-    def __init__(self, *, site_id: str, device_id: str, step: timedelta, edge: EdgeStore, mirror: EdgeMirror, retention: timedelta) -> None:
+    def __init__(
+        self,
+        *,
+        site_id: str,
+        device_id: str,
+        step: timedelta,
+        edge: EdgeStore,
+        announcements: EdgeAnnouncements,
+        mirror: EdgeMirror,
+        retention: timedelta,
+    ) -> None:
         if retention <= timedelta(0):
             raise InvalidValueError("retention", str(retention), "must be longer than zero")
         self._site_id = site_id
@@ -59,11 +71,17 @@ class MirrorService:
         self._step = step
         self._edge = edge
         self._mirror = mirror
+        self._announcements = AnnouncementMirror(site_id=site_id, own=announcements, mirror=mirror.announcements)
         self._retention = retention
         self._span: _Span | None = None
         self._failure: SupplierError | None = None
         self._wait = FIRST_WAIT
         self._again_at: datetime | None = None
+
+    @property
+    def another(self) -> str | None:
+        """In one line, that somebody else writes under this site's name; None as long as nobody is seen to."""
+        return self._announcements.another
 
     def prepare(self) -> timedelta | None:
         """Make the place for the copies; returns how long the server keeps them (None: for ever). Raises as the port says."""
@@ -81,6 +99,7 @@ class MirrorService:
             done = self._copy(now)
         except SupplierError as problem:
             self._span = None  # it may come back with less than it had: compare again
+            self._announcements.forget()
             self._failure, self._again_at = problem, now + self._wait
             self._wait = min(2 * self._wait, LONGEST_WAIT)
             raise
@@ -102,6 +121,7 @@ class MirrorService:
             return Mirrored(rows=0, behind=False)
         span = self._span = self._span or self._compared(own, now)
         oldest, rows = _oldest(own, now, span.kept), 0
+        self._announcements.copy(now=now, oldest=oldest, kept=span.kept)
         for _ in range(BATCHES):
             if span.end <= own.last:
                 rows += self._append(span, own.last + _INSTANT)

@@ -35,6 +35,10 @@ class Server(SqliteEdgeStore):
         self.asked = 0
         self.written: list[int] = []
 
+    @property
+    def announcements(self) -> SqliteEdgeStore:
+        return self
+
     def prepare(self) -> timedelta | None:
         self._ask()
         return self.keeps
@@ -67,8 +71,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def mirror_of(edge: SqliteEdgeStore, server: Server, **changes) -> MirrorService:
-    values = {"site_id": "home", "device_id": "edge-gateway-001", "step": STEP, "edge": edge, "mirror": server, "retention": WEEK}
-    return MirrorService(**(values | changes))
+    values = {"site_id": "home", "device_id": "edge-gateway-001", "step": STEP, "retention": WEEK}
+    return MirrorService(**(values | {"edge": edge, "announcements": edge, "mirror": server} | changes))
 
 
 def some(first: datetime, last: datetime, **changes) -> pd.DataFrame:

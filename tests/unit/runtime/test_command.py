@@ -86,19 +86,3 @@ def test_the_resources_are_closed_whatever_happens(tmp_path):
     assert execute(a_command(body), argparse.Namespace(), program="der sync", state_dir=tmp_path) == 2
     # SQLite folds its log into the file when the last connection is closed
     assert list(tmp_path.glob("*-wal")) == []
-
-
-def test_an_address_without_an_adapter_is_said_to_be_unused(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("INFLUXDB_URL", "http://localhost:8086")
-    assert execute(a_command(), argparse.Namespace(), program="der look", state_dir=tmp_path) == 0
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "INFLUXDB_URL" in said
-
-
-def test_an_address_that_the_command_uses_is_not_said_to_be_unused(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("INFLUXDB_URL", "http://localhost:8086")
-    command = a_command(uses=lambda options: ("INFLUXDB_URL",) if options.influx else ())
-    for influx, told in ((True, False), (False, True)):
-        assert execute(command, argparse.Namespace(influx=influx), program="der look", state_dir=tmp_path) == 0
-        assert ("INFLUXDB_URL is set but not used" in capsys.readouterr().err) is told

@@ -1,13 +1,12 @@
 """One switch: addresses pick adapters; what cannot be opened is named with the remedy."""
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from shared.runtime.cli import UsageError
 from shared.runtime.resources import open_resources
-from shared.runtime.settings import RuntimeSettings
+from shared.runtime.settings import InfluxSettings, RuntimeSettings
 
 
 def test_nothing_is_made_before_something_is_used(tmp_path):
@@ -46,7 +45,7 @@ def test_an_address_that_no_adapter_serves_is_named_by_its_variable(tmp_path, na
     assert list(tmp_path.iterdir()) == []
 
 
-PLACE = {"token": "t", "org": "o", "bucket": "b", "retention": timedelta(days=7)}
+PLACE = {"token": "t", "org": "o", "bucket": "b"}
 
 
 @pytest.mark.parametrize("form", ["sqlite:{}", "sqlite://{}"])
@@ -104,10 +103,10 @@ def test_an_address_that_is_none_of_a_server_is_named_with_an_example(tmp_path, 
         open_resources(RuntimeSettings(state_dir=tmp_path)) as resources,
         pytest.raises(UsageError, match=r"INFLUXDB_URL is '.*': must be http://HOST:PORT"),
     ):
-        resources.influx_edge(url=url, **PLACE)
+        resources.influx_edge(InfluxSettings(url=url, **PLACE))
 
 
 def test_a_user_in_an_address_is_refused_and_not_repeated(tmp_path):
     with open_resources(RuntimeSettings(state_dir=tmp_path)) as resources, pytest.raises(UsageError) as caught:
-        resources.influx_edge(url="http://me:canary@localhost:8086", **PLACE)
+        resources.influx_edge(InfluxSettings(url="http://me:canary@localhost:8086", **PLACE))
     assert "canary" not in str(caught.value)

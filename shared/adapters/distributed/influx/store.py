@@ -49,7 +49,11 @@ class InfluxEdgeStore:
         self._connection = Connection(url=url, token=token, org=org, patience=patience or Patience())
         self._place = Place(self._connection, org=org, bucket=bucket)
         self._points = Points(self._connection, org=org, bucket=bucket)
-        self.announcements = InfluxAnnouncements(self._points)
+        self._announcements = InfluxAnnouncements(self._points)
+
+    @property
+    def announcements(self) -> InfluxAnnouncements:
+        return self._announcements
 
     def close(self) -> None:
         self._connection.close()
