@@ -12,7 +12,7 @@ import psycopg
 from ingestion.gateways import PUBLISHERS, Load, measured, site_ids, some_values
 from services.gateway_sim.handlers import recorded_events
 from shared.contracts.envelope import wrap
-from shared.domain.reading import FIELDS, VALUE_COLUMNS
+from shared.domain.reading import VALUE_COLUMNS
 
 QUEUE = "bare"
 _NUMBERS = ", ".join(f"{name} double precision" for name in VALUE_COLUMNS)
@@ -74,12 +74,12 @@ async def store(load: Load, *, broker: str, database: str, ready: object) -> flo
 
 
 async def _copy(postgres: psycopg.AsyncConnection, data: dict[str, Any]) -> None:
-    site_id, now = data["site_id"], datetime.now(UTC)
+    site_id, readings, now = data["site_id"], data["readings"], datetime.now(UTC)
+    values = [readings["values"][name] for name in VALUE_COLUMNS]
+    rows = zip(readings["timestamp"], readings["device_id"], readings["time_of_use_period"], *values, strict=True)
     async with postgres.cursor() as cursor:
         async with cursor.copy("COPY bare FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types(["text", "timestamptz", "text", *["float8"] * len(FIELDS), "text", "int2", "timestamptz"])
-            for reading in data["readings"]:
-                numbers = [(reading[field.section] if field.section else reading)[field.name] for field in FIELDS]
-                moment = datetime.fromisoformat(reading["timestamp"])
-                await copy.write_row((site_id, moment, reading["device_id"], *numbers, reading["grid_price"]["time_of_use_period"], 0, now))
+            copy.set_types(["text", "timestamptz", "text", *["float8"] * len(VALUE_COLUMNS), "text", "int2", "timestamptz"])
+            for moment, device_id, period, *numbers in rows:
+                await copy.write_row((site_id, datetime.fromisoformat(moment), device_id, *numbers, period, 0, now))
         await postgres.commit()
