@@ -65,7 +65,7 @@ class SupabaseApi:
     def begin(self) -> None:
         """Start the process; it knows the tables and functions that are there then."""
         log = self.folder / "server.log"
-        lite = _packages() / "node_modules" / "@supabase" / "lite" / "dist" / "cli" / "index.js"
+        lite = packages() / "node_modules" / "@supabase" / "lite" / "dist" / "cli" / "index.js"
         # a group of its own begins in the folder of its configuration
         self.process = start(
             ["sh", "-c", 'cd "$0" && exec "$@"', self.folder, "node", lite, "--no-telemetry", "start", "--no-admin"],
@@ -98,7 +98,7 @@ class SupabaseApi:
 
 def open_supabase(database: Database, *, migrated: bool = True) -> SupabaseApi:
     """Raises `Missing`."""
-    _packages()
+    packages()
     name, port = database.new_database(), free_port()
     folder = Path(tempfile.mkdtemp(prefix="der-supabase-"))
     api = SupabaseApi(database, name, folder, f"http://127.0.0.1:{port}")
@@ -118,7 +118,7 @@ def open_supabase(database: Database, *, migrated: bool = True) -> SupabaseApi:
     return api
 
 
-def _packages() -> Path:
+def packages() -> Path:
     """The folder of the installed packages. Raises `Missing`, without asking the registry again in this process."""
     found = _installed()
     if isinstance(found, str):
