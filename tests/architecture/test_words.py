@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from shared.domain.job import JobState
 from shared.domain.reading import FIELDS, TIME_OF_USE_PERIODS, Quality
 from shared.domain.schedule import Action, PlanStatus
 from tests.architecture.source import ROOT, modules, name_of, tree
@@ -85,7 +86,7 @@ def test_the_glossary_explains_each_field_of_a_reading_under_both_its_names(fiel
     assert f"`{field.column}`" in row
 
 
-@pytest.mark.parametrize("word", [*TIME_OF_USE_PERIODS, *Action, *PlanStatus, *(flag.name.lower() for flag in Quality)])
+@pytest.mark.parametrize("word", [*TIME_OF_USE_PERIODS, *Action, *PlanStatus, *JobState, *(flag.name.lower() for flag in Quality)])
 def test_the_glossary_explains_each_word_of_a_choice(word):
     assert str(word) in EXPLAINED
 
