@@ -45,17 +45,28 @@ AMQP = ("amqp", "amqps")
 class CloudStore(Protocol):
     """The ports of one cloud store, on one file, database or server."""
 
-    sites: SiteStore
-    tariffs: TariffStore
-    readings: ReadingStore
-    quarantine: QuarantineStore
-    prices: PriceStore
-    features: FeatureStore
-    forecasts: ForecastStore
-    schedules: ScheduleStore
-    savings: SavingsStore
-    progress: ProgressStore
-    jobs: JobRegister
+    @property
+    def sites(self) -> SiteStore: ...
+    @property
+    def tariffs(self) -> TariffStore: ...
+    @property
+    def readings(self) -> ReadingStore: ...
+    @property
+    def quarantine(self) -> QuarantineStore: ...
+    @property
+    def prices(self) -> PriceStore: ...
+    @property
+    def features(self) -> FeatureStore: ...
+    @property
+    def forecasts(self) -> ForecastStore: ...
+    @property
+    def schedules(self) -> ScheduleStore: ...
+    @property
+    def savings(self) -> SavingsStore: ...
+    @property
+    def progress(self) -> ProgressStore: ...
+    @property
+    def jobs(self) -> JobRegister: ...
 
     def close(self) -> None:
         """Let go of files and connections."""
