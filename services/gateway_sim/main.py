@@ -142,9 +142,7 @@ def backfill(resources: Resources, service: "GatewayService", interval: Interval
 
 
 def _execute(options: argparse.Namespace, resources: Resources) -> int:
-    influx = influx_settings(options)
-    if influx is None and os.environ.get("INFLUXDB_URL"):
-        print("INFLUXDB_URL is set but not used: add --enable-influxdb to copy the readings there", file=sys.stderr)
+    influx = _influx(options)
     if options.generate_config:
         if options.config is None:
             raise UsageError("--generate-config needs --config FILE, the file to write")
@@ -167,6 +165,13 @@ def _execute(options: argparse.Namespace, resources: Resources) -> int:
     if getattr(options, "days", None) is not None:
         return _days(resources, config, options.days, influx)
     return _continuous(resources, config, influx, aligned=options.scheduled)
+
+
+def _influx(options: argparse.Namespace) -> InfluxSettings | None:
+    settings = influx_settings(options)
+    if settings is None and os.environ.get("INFLUXDB_URL"):
+        print("INFLUXDB_URL is set but not used: add --enable-influxdb to copy the readings there", file=sys.stderr)
+    return settings
 
 
 def _once(resources: Resources, config: GatewayConfiguration, influx: InfluxSettings | None) -> int:

@@ -121,7 +121,7 @@ class MirrorService:
             return Mirrored(rows=0, behind=False)
         span = self._span = self._span or self._compared(own, now)
         oldest, rows = _oldest(own, now, span.kept), 0
-        self._announcements.copy(now=now, oldest=oldest, kept=span.kept)
+        self._announcements.copy(now=now, oldest=_kept_from(now, span.kept), kept=span.kept)
         for _ in range(BATCHES):
             if span.end <= own.last:
                 rows += self._append(span, own.last + _INSTANT)
@@ -176,7 +176,11 @@ class MirrorService:
 
 def _oldest(own: EdgeExtent, now: datetime, kept: timedelta) -> datetime:
     """The first moment to copy: nothing is older in the own store, or the server would drop what is."""
-    return max(own.first, now - kept + min(MARGIN, kept / 20))
+    return max(own.first, _kept_from(now, kept))
+
+
+def _kept_from(now: datetime, kept: timedelta) -> datetime:
+    return now - kept + min(MARGIN, kept / 20)
 
 
 def _newest(page: pd.DataFrame) -> datetime:

@@ -15,9 +15,10 @@ from services.gateway_sim.service import MirrorService
 from services.gateway_sim.service.mirror import BATCH_ROWS, BATCHES, FIRST_WAIT, LONGEST_WAIT
 from shared.adapters.embedded.edge_store import SqliteEdgeStore
 from shared.domain.errors import InvalidValueError
+from shared.domain.tariff import DynamicPrice
 from shared.domain.time import Interval
 from shared.ports.errors import SupplierError, UnavailableError
-from tests.factories import NOON, readings
+from tests.factories import NOON, a_site, a_tariff, readings
 
 STEP = timedelta(minutes=5)
 WEEK = timedelta(days=7)
@@ -255,6 +256,65 @@ def test_whatever_breaks_and_restarts_the_copy_is_whole_in_the_end(tmp_path_fact
         kept = Interval(start=now - WEEK + timedelta(hours=2), end=EVER.end)
         mine, theirs = (store.read(site_id="home", interval=kept, limit=100_000) for store in (edge, server))
         assert_frame_equal(theirs, mine)
+
+
+def prices(values: list[float], *, start: datetime = NOON) -> pd.DataFrame:
+    stamps = pd.date_range(start, periods=len(values), freq="h", unit="us")
+    return pd.DataFrame({"timestamp": stamps, "price_per_kwh": values, "published_at": stamps - pd.Timedelta(hours=12)})
+
+
+def announced(edge: SqliteEdgeStore, **changes) -> None:
+    edge.write(some(NOON - timedelta(hours=1), NOON))
+    edge.announce_site(a_site(**changes), a_tariff(import_price=DynamicPrice(series_id="epex")))
+
+
+def test_the_site_its_tariff_and_its_prices_are_copied_with_the_readings(edge, server):
+    announced(edge)
+    edge.announce_prices("epex", prices([0.1, float("nan"), 0.3]))
+    mirror = mirror_of(edge, server)
+    mirror.copy_all(now=NOON)
+    assert server.sites() == edge.sites()
+    assert_frame_equal(server.prices(series_id="epex", interval=EVER), prices([0.1, float("nan"), 0.3]))
+    edge.announce_prices("epex", prices([0.2, 0.4], start=NOON + timedelta(hours=2)))
+    mirror.copy_all(now=NOON + timedelta(minutes=2))
+    assert server.prices(series_id="epex", interval=EVER)["price_per_kwh"].tolist()[2:] == [0.2, 0.4]
+
+
+def test_announcements_are_looked_at_once_a_minute_and_what_is_there_is_not_written_again(edge, server):
+    announced(edge)
+    edge.announce_prices("epex", prices([0.1]))
+    mirror, written = mirror_of(edge, server), []
+    server.announce_prices = lambda _series_id, frame: written.append(len(frame))
+    for second in range(180):
+        mirror.copy(now=NOON + timedelta(seconds=second))
+    assert written == [1]
+
+
+def test_an_announcement_is_renewed_before_the_server_forgets_it(edge, server):
+    announced(edge)
+    mirror, written = mirror_of(edge, server, retention=timedelta(hours=8)), []
+    announce = server.announce_site
+
+    def counted(*words):
+        written.append(words)
+        announce(*words)
+
+    server.announce_site = counted
+    for hour in range(9):
+        mirror.copy(now=NOON + timedelta(hours=hour))
+    assert len(written) == 5
+
+
+def test_another_gateway_under_the_same_site_is_told_of(edge, server):
+    announced(edge)
+    mirror = mirror_of(edge, server)
+    mirror.copy_all(now=NOON)
+    assert mirror.another is None
+    announced(server, name="Someone else's")
+    mirror.copy(now=NOON + timedelta(minutes=2))
+    assert mirror.another is not None
+    assert "another gateway calls itself site 'home'" in mirror.another
+    assert server.sites() == edge.sites()
 
 
 def test_a_retention_of_nothing_is_refused(edge, server):

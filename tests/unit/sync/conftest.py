@@ -10,6 +10,7 @@ from services.sync.service import SyncService
 from shared.adapters.embedded.cloud_store import SqliteCloudStore
 from shared.adapters.embedded.edge_store import SqliteEdgeStore
 from shared.ports.edge_store import EdgeStore
+from shared.ports.reading_store import ReadingStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,14 +18,14 @@ class World:
     edge: SqliteEdgeStore
     cloud: SqliteCloudStore
 
-    def service(self, *, batch_size: int = 50, edge: EdgeStore | None = None) -> SyncService:
+    def service(self, *, batch_size: int = 50, edge: EdgeStore | None = None, readings: ReadingStore | None = None) -> SyncService:
         return SyncService(
             edge=edge or self.edge,
             announcements=self.edge,
             sites=self.cloud.sites,
             tariffs=self.cloud.tariffs,
             prices=self.cloud.prices,
-            readings=self.cloud.readings,
+            readings=readings or self.cloud.readings,
             quarantine=self.cloud.quarantine,
             progress=self.cloud.progress,
             batch_size=batch_size,

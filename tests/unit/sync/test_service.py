@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from services.sync.service import STEP
+from services.sync.service import MOST_AWAY, STEP
 from shared.contracts.reading_frames import documents_from_frame, frame_from_documents
 from shared.domain.reading import Quality
 from shared.domain.site import Site
@@ -259,6 +260,92 @@ def test_each_piece_is_stored_under_the_moment_of_its_writing(world: World):
     world.service(batch_size=50).sweep(now=NOW, stamp=clock)
     stored = [world.cloud.readings.count_since(site_id="home", stored_at=NOW + timedelta(seconds=second)) for second in range(60)]
     assert len({count for count in stored if count}) == 3, "the last hour, then what lies before it in pieces of 50"
+
+
+def test_after_an_outage_the_newest_rows_of_every_site_are_there_before_any_backlog(world: World):
+    for site_id in ("a", "b"):
+        world.edge.write(readings(site_id=site_id))
+    rounds = world.service(batch_size=10).rounds(now=NOW, stamp=Ticking(0.001))
+    first = next(rounds)
+    assert [(result.site_id, result.inserted) for result in first] == [("a", 4), ("b", 4)]
+    for site_id in ("a", "b"):
+        assert in_cloud(world, site_id)["timestamp"].min() == START + timedelta(hours=23)
+        progress = world.cloud.progress.get(step=STEP, site_id=site_id)
+        assert progress is None or progress.watermark is None, "nothing before the newest rows is there yet"
+    rest = [result for results in rounds for result in results]
+    assert sum(result.inserted for result in rest if result.site_id == "a") == 92
+    assert len(in_cloud(world, "b")) == 96
+
+
+def test_what_comes_while_a_backlog_is_copied_is_there_before_its_end(world: World):
+    world.edge.write(readings())
+    clock = Ticking(0.7)
+    rounds = world.service(batch_size=10).rounds(now=NOW, stamp=clock)
+    next(rounds)
+    world.edge.write(readings(start=NOW, hours=0.25))
+    clock.now = NOW + timedelta(minutes=1)
+    next(rounds)
+    stamps = in_cloud(world, "home")["timestamp"]
+    assert stamps.max() == NOW
+    assert len(stamps) < 97
+    list(rounds)
+    assert len(in_cloud(world, "home")) == 97
+    progress = world.cloud.progress.get(step=STEP, site_id="home")
+    assert progress is not None
+    assert progress.watermark == NOW + timedelta(microseconds=1)
+
+
+def test_a_sweep_that_is_left_goes_on_at_its_watermark(world: World):
+    world.edge.write(readings())
+    rounds = world.service(batch_size=10).rounds(now=NOW, stamp=Ticking(3.0))
+    for _ in range(4):
+        next(rounds)
+    rounds.close()
+    progress = world.cloud.progress.get(step=STEP, site_id="home")
+    assert progress is not None
+    assert progress.watermark is not None
+    assert START < progress.watermark < START + timedelta(hours=23)
+    read: list[int] = []
+    world.service(batch_size=10).sweep(now=LATER, report=read.append)
+    assert len(in_cloud(world, "home")) == 96
+
+
+def test_history_that_is_filled_in_before_the_first_row_is_copied_by_the_next_sweep(world: World):
+    world.edge.write(readings())
+    service = world.service()
+    service.sweep(now=NOW)
+    world.edge.write(readings(start=START - timedelta(days=1)))
+    (result,) = service.sweep(now=LATER)
+    assert result.inserted == 96
+
+
+def test_a_server_that_is_away_is_not_asked_again_for_every_site(world: World):
+    for number in range(10):
+        world.edge.write(readings(site_id=f"s{number}", hours=1))
+    asked: list[str] = []
+
+    class Away(EdgeWithABadSite):
+        def read(self, *, site_id: str, **_where: object) -> pd.DataFrame:
+            asked.append(site_id)
+            raise UnavailableError("the edge does not answer; start it")
+
+    with pytest.raises(UnavailableError, match="does not answer"):
+        world.service(edge=Away(world)).sweep(now=NOW)  # type: ignore[arg-type]
+    assert len(asked) == MOST_AWAY
+
+
+def test_status_tells_how_fast_rows_come_and_what_the_last_sweep_did(world: World):
+    world.edge.write(readings())
+    service, clock = world.service(), Ticking()
+    service.sweep(now=NOW, stamp=clock)
+    service.store(readings=readings(site_id="live", hours=3), now=clock.now)
+    home, live = service.status(now=clock.now + timedelta(seconds=5))
+    assert home.rows_per_second == pytest.approx(96 / 60)
+    assert home.last_sweep is not None
+    assert (home.last_sweep.rows, home.last_sweep.began) == (96, NOW)
+    assert home.last_sweep.rows_per_second == pytest.approx(96 / (home.last_sweep.ended - NOW).total_seconds())
+    assert (live.rows_per_second, live.last_sweep) == (12 / 60, None)
+    assert service.status(now=clock.now + timedelta(minutes=5))[0].rows_per_second == 0.0
 
 
 def test_status_tells_lag_backlog_and_what_was_refused(world: World):
