@@ -17,6 +17,7 @@ from services.sync.service import STEP, SyncService
 from shared.adapters.embedded.cloud_store import SqliteCloudStore
 from shared.adapters.embedded.edge_store import SqliteEdgeStore
 from shared.domain.time import Interval
+from shared.ports.edge_store import EdgeAnnouncements, EdgeStore
 from tests.factories import a_site, a_tariff, readings
 
 START = datetime(2024, 6, 15, tzinfo=UTC)
@@ -67,8 +68,9 @@ class Store:
 class Stage:
     """An edge, a cloud, and processes that come and go between them."""
 
-    edge: SqliteEdgeStore
-    cloud: SqliteCloudStore
+    edge: EdgeStore
+    announcements: EdgeAnnouncements
+    cloud: Any
     days: dict[str, pd.DataFrame]
     now: datetime = NOW
     service: SyncService = field(init=False)
@@ -79,7 +81,7 @@ class Stage:
     def process(self, mortal: Mortal | None) -> SyncService:
         names = ("sites", "tariffs", "prices", "readings", "quarantine", "progress")
         stores = {name: Store(getattr(self.cloud, name), mortal) for name in names}
-        return SyncService(edge=self.edge, announcements=self.edge, batch_size=7, **stores)
+        return SyncService(edge=self.edge, announcements=self.announcements, batch_size=7, **stores)
 
     def recorded(self, site_id: str, places: list[int]) -> None:
         self.edge.write(self.days[site_id].iloc[places])
@@ -110,14 +112,18 @@ class Stage:
         return self.edge.read(site_id=site_id, interval=Interval(start=ALWAYS.start, end=before), limit=10_000)
 
 
+def days() -> dict[str, pd.DataFrame]:
+    """A day of each site."""
+    return {site_id: readings(site_id=site_id, hours=24, step=timedelta(minutes=30), seed=seed) for seed, site_id in enumerate(SITES)}
+
+
 @contextmanager
 def staged() -> Iterator[Stage]:
     with TemporaryDirectory() as name:
         edge, cloud = SqliteEdgeStore(Path(name) / "edge.sqlite"), SqliteCloudStore(Path(name) / "cloud.sqlite")
-        days = {site_id: readings(site_id=site_id, hours=24, step=timedelta(minutes=30), seed=seed) for seed, site_id in enumerate(SITES)}
         for site_id in SITES:
             edge.announce_site(a_site(site_id), a_tariff())
-        yield Stage(edge, cloud, days)
+        yield Stage(edge, edge, cloud, days())
         edge.close()
         cloud.close()
 
