@@ -23,15 +23,15 @@ def environment(state_dir: Path) -> dict[str, str]:
 
 def der(*words: str | Path, state_dir: Path) -> subprocess.CompletedProcess[str]:
     """`der WORDS` until it ends."""
-    return _until_its_end([sys.executable, "-m", "services.embedded.main", *map(str, words)], state_dir)
+    return _until_its_end([sys.executable, "-m", "services.embedded.main", *map(str, words)], state_dir, {})
 
 
-def script(name: str, *words: str | Path, state_dir: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """`python NAME WORDS` with these variables until it ends."""
-    return _until_its_end([sys.executable, name, *map(str, words)], state_dir, variables)
+def script(name: str, *words: str | Path, state_dir: Path, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """`python NAME WORDS`, with these variables besides, until it ends."""
+    return _until_its_end([sys.executable, name, *map(str, words)], state_dir, variables or {})
 
 
-def _until_its_end(command: Sequence[str], state_dir: Path, variables: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:
+def _until_its_end(command: Sequence[str], state_dir: Path, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=ROOT, env=environment(state_dir) | variables, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )

@@ -10,7 +10,7 @@ from pandas.testing import assert_frame_equal
 from shared.adapters.embedded.cloud_store import SqliteCloudStore
 from shared.adapters.embedded.edge_store import SqliteEdgeStore
 from shared.domain.time import Interval
-from tests.flow.processes import der, script
+from tests.flow.processes import der, living, script
 from tests.live.influx_server import READER, TOKEN, InfluxServer, serving
 
 EVER = Interval(start=datetime(2000, 1, 1, tzinfo=UTC), end=datetime(2200, 1, 1, tzinfo=UTC))
@@ -24,9 +24,8 @@ def simulate(server: InfluxServer, state: Path, *words: str) -> None:
 
 
 def synchronise(server: InfluxServer, state: Path) -> str:
-    done = script(
-        "run_cloud_sync.py", "--once", "--influxdb-token", TOKEN, state_dir=state, INFLUXDB_URL=server.url, INFLUXDB_TOKEN=READER[::-1]
-    )
+    outdated = {"INFLUXDB_URL": server.url, "INFLUXDB_TOKEN": READER[::-1]}
+    done = script("run_cloud_sync.py", "--once", "--influxdb-token", TOKEN, state_dir=state, variables=outdated)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -77,3 +76,24 @@ def test_gateways_of_one_device_id_and_two_sites_do_not_mix(tmp_path: Path) -> N
                 mine = rows(edge, name)
             assert mine["device_id"].unique().tolist() == ["edge-gateway-001"]
             assert_frame_equal(cloud.readings.read(site_id=name, interval=EVER), mine)
+
+
+def test_sync_waits_for_the_bucket_with_a_line_when_it_is_away_and_one_when_it_is_there(tmp_path: Path) -> None:
+    server = InfluxServer(tmp_path / "influx")
+    with server:
+        simulate(server, tmp_path / "gateway", "--days", "0.1")
+    command = ("run_cloud_sync.py", "--continuous", "--interval", "0.3")
+    place = {"INFLUXDB_URL": server.url, "INFLUXDB_TOKEN": TOKEN}
+    with living(*command, state_dir=tmp_path / "cloud", variables=place) as sync:
+        sync.wait_until_it_says("step failed.*does not answer")
+        with server:
+            sync.wait_until_it_says("(?s)readings copied.*step works again.*readings copied")  # the newest hour, the rest
+            server.stop()
+            sync.wait_until_it_says("(?s)step failed.*step failed")
+            server.start()
+            sync.wait_until_it_says("(?s)works again.*works again")
+            status, _ = sync.stop()
+    assert status == 0
+    assert sync.said.count("step failed") == 2, sync.said
+    assert "Traceback" not in sync.said
+    assert TOKEN not in sync.said
