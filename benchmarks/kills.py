@@ -72,11 +72,12 @@ class Recorder:
         self.unpublished = 0
 
     async def record(self, stop: asyncio.Event) -> None:
-        values, sites, number = gateways.some_values(BATCH), gateways.site_ids(Load(messages=0, sites=SITES)), 0
+        homes = [gateways.some_values(site_id, BATCH) for site_id in gateways.site_ids(Load(messages=0, sites=SITES))]
+        number = 0
         started = time.perf_counter()
         while not stop.is_set():
             await asyncio.sleep(max(0.0, started + number * BATCH / READINGS_PER_SECOND - time.perf_counter()))
-            readings = gateways.measured(values, site_id=sites[number % SITES], now=datetime.now(UTC))
+            readings = gateways.measured(homes[number % SITES], now=datetime.now(UTC))
             await asyncio.to_thread(self._edge.write, readings)
             task = asyncio.create_task(self._publish(readings))
             self._publishing.add(task)

@@ -9,7 +9,7 @@ import aio_pika
 import orjson
 import psycopg
 
-from ingestion.gateways import PUBLISHERS, Load, measured, site_ids, some_values
+from ingestion.gateways import PUBLISHERS, Load, measured, some_values
 from services.gateway_sim.handlers import recorded_events
 from shared.contracts.envelope import wrap
 from shared.domain.reading import VALUE_COLUMNS
@@ -42,8 +42,8 @@ async def publish(load: Load, *, url: str) -> float:
 
 def _bodies(load: Load) -> list[bytes]:
     """As many bodies as messages, no two readings of one key."""
-    values, sites, now = some_values(), site_ids(load), datetime.now(UTC)
-    event = recorded_events(sites[0], measured(values, site_id=sites[0], now=now))[0]
+    now = datetime.now(UTC)
+    event = recorded_events("home", measured(some_values("home"), now=now))[0]
     data = wrap(event, source="bare", time=now).data
     bodies = []
     for number in range(load.messages):

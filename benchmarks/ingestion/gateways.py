@@ -3,7 +3,8 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from services.gateway_sim.handlers import recorded_events
 from shared.contracts.envelope import wrap
 from shared.domain.balance import net_grid_flow_kw
 from shared.domain.reading import READING_COLUMNS
+from shared.domain.time import instant64
 from shared.ports.bus import MessageBus
 
 MESSAGE_ROWS = 200
@@ -40,14 +42,14 @@ def site_ids(load: Load) -> list[str]:
     return [f"home-{number:04}" for number in range(load.sites)]
 
 
-def measured(values: pd.DataFrame, *, site_id: str, now: datetime) -> pd.DataFrame:
+def measured(values: pd.DataFrame, *, now: datetime) -> pd.DataFrame:
     """The readings of one message: 0.1 ms apart, the last one now, so that no two messages of a home hold one key."""
-    stamps = pd.date_range(end=now, periods=len(values), freq=timedelta(microseconds=100)).as_unit("us")
-    return values.assign(site_id=site_id, timestamp=stamps)[list(READING_COLUMNS)]
+    ages = np.arange(len(values) - 1, -1, -1) * np.timedelta64(100, "us")
+    return values.assign(timestamp=pd.DatetimeIndex(instant64(now) - ages).tz_localize("UTC"))
 
 
-def some_values(rows: int = MESSAGE_ROWS) -> pd.DataFrame:
-    """Believable values of a home, in balance."""
+def some_values(site_id: str, rows: int = MESSAGE_ROWS) -> pd.DataFrame:
+    """Believable readings of a home, in balance; `measured` gives them their time."""
     rng = np.random.default_rng(0)
 
     def between(low: float, high: float) -> np.ndarray:
@@ -55,6 +57,8 @@ def some_values(rows: int = MESSAGE_ROWS) -> pd.DataFrame:
 
     solar, battery, load = between(0, 8), between(-4, 4), between(0.2, 6)
     columns = {
+        "site_id": site_id,
+        "timestamp": pd.NaT,
         "device_id": "edge-gateway-001",
         "solar_generation_kw": solar,
         "solar_irradiance_w_m2": between(0, 900),
@@ -81,20 +85,20 @@ def some_values(rows: int = MESSAGE_ROWS) -> pd.DataFrame:
         "time_of_use_period": "peak",
         "quality": 0,
     }
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns)[list(READING_COLUMNS)]
 
 
 async def publish(load: Load, bus: MessageBus) -> None:
     """Publish the load as gateways do; returns when the bus has confirmed the last message."""
-    values, sites, numbers = some_values(), site_ids(load), iter(range(load.messages))
+    homes = {site_id: some_values(site_id) for site_id in site_ids(load)}
+    turns = zip(range(load.messages), cycle(homes.items()), strict=False)
     started = time.perf_counter()
 
     async def gateway() -> None:
-        for number in numbers:
+        for number, (site_id, values) in turns:
             await asyncio.sleep(max(0.0, started + load.due(number) - time.perf_counter()))
             now = datetime.now(UTC)
-            site_id = sites[number % len(sites)]
-            for event in recorded_events(site_id, measured(values, site_id=site_id, now=now)):
+            for event in recorded_events(site_id, measured(values, now=now)):
                 await bus.publish(wrap(event, source="gateway_sim", time=now))
 
     await asyncio.gather(*(gateway() for _ in range(PUBLISHERS)))

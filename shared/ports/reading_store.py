@@ -53,6 +53,10 @@ class ReadingStore(Protocol):
         """From the first to just after the last timestamp, and the number of rows; None for none."""
         ...
 
+    def ends(self, *, site_ids: Sequence[str]) -> dict[str, datetime]:
+        """Just after the newest reading of each of these sites; a site without readings is left out."""
+        ...
+
     def changed_since(self, *, site_id: str, stored_at: datetime) -> tuple[Interval, datetime] | None:
         """The interval that holds every timestamp stored after a moment, and the newest such moment; None for none."""
         ...

@@ -167,6 +167,14 @@ def test_the_extent_ends_just_after_the_last_timestamp(store):
     assert store.readings.extent(site_id="home") == (Interval(start=DAY.start, end=DAY.start + timedelta(microseconds=1)), 1)
 
 
+def test_the_ends_of_several_sites_are_told_at_once(store):
+    store.readings.upsert(readings(hours=0.25), stored_at=NOON)
+    store.readings.upsert(readings(hours=0.5).assign(site_id="other"), stored_at=NOON)
+    ends = store.readings.ends(site_ids=["home", "other", "nobody"])
+    assert ends == {site_id: store.readings.extent(site_id=site_id)[0].end for site_id in ("home", "other")}
+    assert store.readings.ends(site_ids=[]) == {}
+
+
 def test_what_changed_since_a_moment_spans_late_rows_and_corrections(store):
     frame = readings()
     store.readings.upsert(frame, stored_at=NOON)

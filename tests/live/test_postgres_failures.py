@@ -54,7 +54,7 @@ def store(url):
 
 def end_backends(url):
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'der'")
+        connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'der'")
 
 
 def said(store, kind):

@@ -75,6 +75,14 @@ class PostgresReadings:
             ).fetchone()
         return None if row is None or row[0] is None else (Interval(start=row[0], end=row[1]), row[2])
 
+    def ends(self, *, site_ids: Sequence[str]) -> dict[str, datetime]:
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT site_id, max(last) + {_JUST_AFTER} FROM public.devices WHERE site_id = ANY(%s) GROUP BY site_id",  # noqa: S608  # constant text
+                (list(site_ids),),
+            ).fetchall()
+        return dict(rows)
+
     def changed_since(self, *, site_id: str, stored_at: datetime) -> tuple[Interval, datetime] | None:
         with self._database.read() as connection:
             row = connection.execute(

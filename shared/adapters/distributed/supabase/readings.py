@@ -57,6 +57,10 @@ class SupabaseReadings:
         first, last, rows = self._rest.read("extent", {"site_id": site_id})
         return None if first is None else (closed(first, last), rows)
 
+    def ends(self, *, site_ids: Sequence[str]) -> dict[str, datetime]:
+        extents = {site_id: self.extent(site_id=site_id) for site_id in site_ids}
+        return {site_id: extent[0].end for site_id, extent in extents.items() if extent is not None}
+
     def changed_since(self, *, site_id: str, stored_at: datetime) -> tuple[Interval, datetime] | None:
         first, last, newest, _ = self._rest.read("changed", {"site_id": site_id, "since": micros(stored_at)})
         return None if first is None else (closed(first, last), moment(newest))

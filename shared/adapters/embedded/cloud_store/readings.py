@@ -1,5 +1,6 @@
 """Readings in the cloud."""
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -55,6 +56,14 @@ class SqliteReadings:
                 "SELECT min(first), max(last), sum(rows) FROM devices WHERE site_id = ?", (site_id,)
             ).fetchone()
         return None if first is None else (closed(first, last), rows)
+
+    def ends(self, *, site_ids: Sequence[str]) -> dict[str, datetime]:
+        with self._file.read() as connection:
+            rows = connection.execute(
+                "SELECT site_id, max(last) FROM devices WHERE site_id IN (SELECT value FROM json_each(?)) GROUP BY site_id",
+                (json.dumps(list(site_ids)),),
+            ).fetchall()
+        return {site_id: moment(last + 1) for site_id, last in rows}
 
     def changed_since(self, *, site_id: str, stored_at: datetime) -> tuple[Interval, datetime] | None:
         with self._file.read() as connection:
