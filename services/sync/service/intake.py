@@ -1,8 +1,8 @@
 """Readings into the cloud store: one verdict and one upsert for whatever comes, by sweep or by message."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from services.sync.replication.verdict import is_identifier, judge, with_arrival
 from services.sync.service.results import SiteSync
 from shared.domain.errors import InvalidValueError
 from shared.domain.site import Site
-from shared.domain.time import Interval
+from shared.domain.time import Interval, from_instant64
 from shared.ports.errors import RefusedRowsError, SupplierError
 from shared.ports.quarantine_store import QuarantineStore
 from shared.ports.reading_store import ReadingStore, UpsertCounts
@@ -23,8 +23,6 @@ REMEMBERED = timedelta(seconds=30)
 QUARANTINE_LOOKUP = 10_000
 MOST_REFUSED = 20
 """Rows of a batch that the store may refuse while it takes fewer others: beyond that the store is wrong, not the rows."""
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,34 +94,33 @@ class Intake:
 
     def _stored(self, accepted: pd.DataFrame, *, now: datetime, stored_at: datetime) -> Iterator[SiteSync]:
         """Sites of which the cloud has nothing as new go in one write; one that brings older rows is compared by itself."""
-        fresh: list[tuple[str, pd.DataFrame]] = []
-        for site_id, rows in _by_site(accepted):
-            interval, extent = _span(rows), self._readings.extent(site_id=site_id)
-            if extent is None or extent[0].end <= interval.start:
-                fresh.append((site_id, rows))
-                continue
-            stored = self._readings.read(site_id=site_id, interval=interval, columns=("quality",))
-            yield from self._write([(site_id, with_arrival_flags(rows, stored))], now=now, stored_at=stored_at)
-        if fresh:
-            yield from self._write(fresh, now=now, stored_at=stored_at)
+        spans = _spans(accepted)
+        ends = self._readings.ends(site_ids=list(spans))
+        older = [site_id for site_id, span in spans.items() if site_id in ends and ends[site_id] > span.interval.start]
+        for site_id in older:
+            rows = accepted[accepted["site_id"] == site_id].reset_index(drop=True) if len(spans) > 1 else accepted
+            stored = self._readings.read(site_id=site_id, interval=spans[site_id].interval, columns=("quality",))
+            span = {site_id: spans.pop(site_id)}
+            yield from self._write(with_arrival_flags(rows, stored), span, now=now, stored_at=stored_at)
+        if spans:
+            fresh = accepted[~accepted["site_id"].isin(older)].reset_index(drop=True) if older else accepted
+            yield from self._write(fresh, spans, now=now, stored_at=stored_at)
 
-    def _write(self, groups: list[tuple[str, pd.DataFrame]], *, now: datetime, stored_at: datetime) -> Iterator[SiteSync]:
+    def _write(self, rows: pd.DataFrame, spans: Mapping[str, "_Span"], *, now: datetime, stored_at: datetime) -> Iterator[SiteSync]:
         """Several sites together are all new; only if another writer was faster their counts are a little too high."""
         batch = _Batch(self._readings, stored_at)
-        batch.write(groups[0][1] if len(groups) == 1 else pd.concat([rows for _, rows in groups], ignore_index=True))
+        batch.write(rows)
         refused = self._refused(batch, now)
-        for site_id, rows in groups:
-            mine = refused.get(site_id, SiteSync(site_id=site_id))
-            if len(groups) == 1:
-                counts = batch.counts
-            else:
+        for site_id, span in spans.items():
+            counts = batch.counts
+            if len(spans) > 1:
                 lost = sum(1 for row, _ in batch.refused if row["site_id"].iloc[0] == site_id)
-                counts = UpsertCounts(inserted=len(rows) - lost, updated=0, unchanged=0)
+                counts = UpsertCounts(inserted=span.rows - lost, updated=0, unchanged=0)
             changed = counts.inserted + counts.updated > 0
-            yield mine.and_then(
+            yield refused.get(site_id, SiteSync(site_id=site_id)).and_then(
                 SiteSync(
                     site_id=site_id,
-                    interval=_span(rows) if changed else None,
+                    interval=span.interval if changed else None,
                     inserted=counts.inserted,
                     updated=counts.updated,
                     unchanged=counts.unchanged,
@@ -173,13 +170,25 @@ class _Batch:
         return self.counts.inserted + self.counts.updated + self.counts.unchanged
 
 
-def _by_site(readings: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """What a site has in a frame."""
+
+    interval: Interval
+    """From its first reading to just after its last."""
+    rows: int
+
+
+def _spans(readings: pd.DataFrame) -> dict[str, _Span]:
+    """By site, in the order in which they come."""
     codes, names = pd.factorize(readings["site_id"])
-    for code, name in enumerate(names):
-        yield str(name), readings if len(names) == 1 else readings.take(np.flatnonzero(codes == code))
-
-
-def _span(readings: pd.DataFrame) -> Interval:
-    stamps = readings["timestamp"]
-    first, last = (pd.Timestamp(moment).to_pydatetime().astimezone(UTC) for moment in (stamps.min(), stamps.max()))
-    return Interval(start=first, end=last + _MICROSECOND)
+    stamps = readings["timestamp"].to_numpy(dtype="datetime64[us]").view(np.int64)
+    first, last = np.full(len(names), np.iinfo(np.int64).max), np.full(len(names), np.iinfo(np.int64).min)
+    np.minimum.at(first, codes, stamps)
+    np.maximum.at(last, codes, stamps)
+    starts, ends = first.view("datetime64[us]"), (last + 1).view("datetime64[us]")
+    counts = np.bincount(codes, minlength=len(names))
+    return {
+        str(name): _Span(Interval(start=from_instant64(starts[place]), end=from_instant64(ends[place])), int(counts[place]))
+        for place, name in enumerate(names)
+    }
