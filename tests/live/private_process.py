@@ -6,6 +6,7 @@ import pwd
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -48,7 +49,8 @@ def start(
             user=account.pw_uid if account else None,
             group=account.pw_gid if account else None,
             extra_groups=[] if account else None,
-            preexec_fn=_die_with_the_tests,  # noqa: PLW1509  # nothing but one system call
+            # the system call means the thread that makes it: one that ends before the tests do would take the server along
+            preexec_fn=_die_with_the_tests if threading.current_thread() is threading.main_thread() else None,  # noqa: PLW1509
         )
 
 
