@@ -21,7 +21,7 @@ ROLES = ("der_service", "der_sync", "der_reader", "der_test_stranger")
 MATRIX = {
     "public.tenants": (set(), SEE),
     "public.sites": (SEE, SEE),
-    "public.tariffs": (set(), SEE),
+    "public.tariffs": (SEE, SEE),
     "public.readings": (SEE | ADD, SEE),
     "public.devices": (SEE, SEE),
     "public.quarantine": (SEE | ADD, SEE),

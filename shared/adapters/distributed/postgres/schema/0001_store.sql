@@ -280,7 +280,7 @@ BEGIN
   PERFORM der.let_sync('public.readings', 'SELECT', 'INSERT');
   PERFORM der.let_sync('public.quarantine', 'SELECT', 'INSERT');
   PERFORM der.let_sync('der.reading_writes', 'SELECT');
-  FOREACH name IN ARRAY ARRAY['sites', 'devices', 'prices', 'progress'] LOOP
+  FOREACH name IN ARRAY ARRAY['sites', 'tariffs', 'devices', 'prices', 'progress'] LOOP
     PERFORM der.let_sync(format('public.%I', name)::regclass, 'SELECT');
   END LOOP;
 END
