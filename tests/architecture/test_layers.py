@@ -92,7 +92,7 @@ def test_nothing_of_ours_is_mocked():
     assert not [f"{name_of(path)}: {name}" for path in modules("tests") for name in imports(tree(path)) if name.startswith(mocking)]
 
 
-SPEAKS = re.compile(r"services/(\w+/main|embedded/\w+)\.py|shared/runtime/(cli|progress|table|life)\.py|.+/__main__\.py")
+SPEAKS = re.compile(r"services/(\w+/main|embedded/\w+)\.py|shared/runtime/(cli|health_check|progress|table|life)\.py|.+/__main__\.py")
 """Modules that talk to a person; all others return what they did, or log it."""
 
 

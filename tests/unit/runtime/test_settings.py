@@ -85,6 +85,14 @@ def test_settings_cannot_be_changed():
         load(RuntimeSettings).state_dir = Path("x")
 
 
+@pytest.mark.parametrize("variable", ["DER_EDGE_STORE_URL", "DER_CLOUD_STORE_URL", "SUPABASE_URL", "SUPABASE_KEY"])
+def test_an_empty_address_is_none(monkeypatch, variable):
+    monkeypatch.delenv(variable, raising=False)
+    without = load(RuntimeSettings)
+    monkeypatch.setenv(variable, "")
+    assert load(RuntimeSettings) == without
+
+
 @pytest.mark.parametrize("given", ["", "  "])
 def test_an_empty_state_folder_is_refused_and_not_taken_for_the_current_one(monkeypatch, given):
     with pytest.raises(UsageError, match=r"DER_STATE_DIR is .*: is empty; name a folder"):
