@@ -162,7 +162,7 @@ def _rabbit_bus() -> Iterator[RabbitBus]:
     with servers.broker().vhost() as url:
         yield RabbitBus(
             url,
-            _bus_policy(publish_timeout=timedelta(seconds=1)),
+            _bus_policy(publish_timeout=timedelta(seconds=3)),
             queues=(FEATURES_BUILD, FORECASTER_TRAIN, API_ANNOUNCE, GATEWAY_SCHEDULE),
         )
 

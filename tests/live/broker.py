@@ -1,22 +1,32 @@
-"""A RabbitMQ for tests: the one of RABBITMQ_TEST_URL, else a private process of the installed server."""
+"""A RabbitMQ for tests: the one of RABBITMQ_TEST_URL; else a private process of the installed server, which starts fastest; else a
+container, where a Docker engine answers and has the image (nothing is pulled). RABBITMQ_TEST_CONTAINER=1 puts the container first."""
 
 import os
 import signal
 import socket
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+import docker
 import httpx
+from docker.errors import DockerException, ImageNotFound
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
 
 from tests.live.private_process import Missing, free_port, start, stop, wait_until
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-REMEDY = "no RabbitMQ is installed; on Debian: apt-get install rabbitmq-server, or set RABBITMQ_TEST_URL and RABBITMQ_TEST_API"
+IMAGE = "rabbitmq:4-management"
+REMEDY = (
+    "no RabbitMQ is installed; on Debian: apt-get install rabbitmq-server, or have Docker with the image "
+    f"{IMAGE}, or set RABBITMQ_TEST_URL and RABBITMQ_TEST_API"
+)
 
 
 @dataclass(slots=True)
@@ -31,6 +41,7 @@ class Broker:
     password: str = "guest"  # noqa: S105  # of a private process on this machine's loopback
     folder: Path | None = None
     process: subprocess.Popen[bytes] | None = None
+    container: DockerContainer | None = None
     environment: dict[str, str] = field(default_factory=dict)
 
     def url(self, vhost: str) -> str:
@@ -74,6 +85,8 @@ class Broker:
         """Nothing in it is worth the seconds that it takes to say farewell."""
         if self.process is not None:
             self.kill()
+        if self.container is not None:
+            self.container.stop(force=True)
 
     def answers(self) -> bool:
         """Whether it speaks AMQP and its management answers."""
@@ -95,8 +108,43 @@ def open_broker(folder: Path) -> Broker:
         user, _, password = parts.userinfo.decode().partition(":")
         api = os.environ.get("RABBITMQ_TEST_API", f"http://{parts.host}:15672")
         return Broker(host=parts.host, port=parts.port or 5672, api=api, user=user, password=password)
-    if not SERVER.exists():
-        raise Missing(REMEDY)
+    if SERVER.exists() and os.environ.get("RABBITMQ_TEST_CONTAINER") != "1":
+        return _open_process(folder)
+    if _is_here(IMAGE):
+        return _open_container()
+    raise Missing(REMEDY)
+
+
+def _is_here(image: str) -> bool:
+    try:
+        client = docker.from_env()
+    except DockerException:
+        return False
+    with closing(client):
+        try:
+            client.images.get(image)
+        except ImageNotFound:
+            return False
+    return True
+
+
+def _open_container() -> Broker:
+    testcontainers_config.ryuk_disabled = not _is_here(testcontainers_config.ryuk_image)  # it would be pulled
+    container = DockerContainer(IMAGE).with_exposed_ports(5672, 15672).start()
+    host = container.get_container_host_ip()
+    api = f"http://{host}:{container.get_exposed_port(15672)}"
+    broker = Broker(host=host, port=int(container.get_exposed_port(5672)), api=api, container=container)
+    end = time.monotonic() + 60
+    while not broker.answers():
+        if time.monotonic() > end:
+            logs = b"".join(container.get_logs()).decode(errors="replace")
+            broker.end()
+            raise RuntimeError(f"a server of the tests did not start:\n{logs[-3000:]}")
+        time.sleep(0.2)
+    return broker
+
+
+def _open_process(folder: Path) -> Broker:
     folder.mkdir(parents=True, exist_ok=True)
     port, api_port = free_port(), free_port()
     (folder / "rabbitmq.conf").write_text(

@@ -10,7 +10,7 @@ from yarl import URL
 
 from shared.adapters.delivery import DeliveryPolicy
 from shared.adapters.distributed.rabbitmq import wire
-from shared.adapters.distributed.rabbitmq.connection import Link, Outages
+from shared.adapters.distributed.rabbitmq.connection import HEARTBEAT_SECONDS, Link, Outages
 from shared.adapters.distributed.rabbitmq.consumer import WATCH_SECONDS, Consumer, ConsumeSession
 from shared.adapters.distributed.rabbitmq.dead_letters import RabbitDeadLetters
 from shared.adapters.distributed.rabbitmq.declaration import Declaration
@@ -36,8 +36,9 @@ class RabbitBus:
     """Asks nothing of the broker before it is first used."""
 
     def __init__(
-        self, url: str, policy: DeliveryPolicy = PLATFORM_POLICY, *, queues: Iterable[Queue] = QUEUES, watch_seconds: float = WATCH_SECONDS
-    ) -> None:
+        self, url: str, policy: DeliveryPolicy = PLATFORM_POLICY, *,
+        queues: Iterable[Queue] = QUEUES, watch_seconds: float = WATCH_SECONDS, heartbeat_seconds: int = HEARTBEAT_SECONDS,
+    ) -> None:  # fmt: skip
         address, parsed = _parsed(url)
         queues = tuple(queues)
         self._policy, self._watch_seconds = policy, watch_seconds
@@ -45,8 +46,14 @@ class RabbitBus:
         self._failing: dict[str, str] = {}
         self._declaration = Declaration(queues, policy, address)
         outages = Outages(address, self._failing)
-        self._publishing = Link(parsed, name="der publishes", address=address, outages=outages, prepare=self._publish_session)
-        self._consuming = Link(parsed, name="der consumes", address=address, outages=outages, prepare=self._consume_session)
+        self._publishing = Link(
+            parsed, name="der publishes", address=address, outages=outages, prepare=self._publish_session,
+            heartbeat_seconds=heartbeat_seconds,
+        )  # fmt: skip
+        self._consuming = Link(
+            parsed, name="der consumes", address=address, outages=outages, prepare=self._consume_session,
+            heartbeat_seconds=heartbeat_seconds,
+        )  # fmt: skip
         self._publisher = Publisher(self._publishing, self._declaration, policy, address)
         self._dead = RabbitDeadLetters(self._publishing, self._publisher)
         self._consumers: list[Consumer] = []
@@ -108,7 +115,8 @@ def _parsed(url: str) -> tuple[str, URL]:
     """The server as a message may name it, and the address. Raises `InvalidValueError` without repeating a password."""
     try:
         parsed = URL(url)
-        port = parsed.port or PORTS[parsed.scheme]
+        default = PORTS[parsed.scheme]
+        port = parsed.port or default
     except (ValueError, KeyError):
         parsed, port = URL(), 0
     if not parsed.host:

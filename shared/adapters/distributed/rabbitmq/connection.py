@@ -3,12 +3,13 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 import aio_pika
 import structlog
 from aio_pika.abc import AbstractConnection
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS, InvalidFrameError, ProbableAuthenticationError
+from aio_pika.exceptions import InvalidFrameError, ProbableAuthenticationError
 from yarl import URL
 
 from shared.adapters.distributed.rabbitmq.failures import LinkLostError, link_errors, one_line
@@ -59,9 +60,10 @@ class Link(Generic[Session]):
     """`prepare` makes the session of each new connection."""
 
     def __init__(
-        self, url: URL, *, name: str, address: str, outages: Outages, prepare: Callable[[AbstractConnection], Awaitable[Session]]
-    ) -> None:
-        self._url, self._name, self._address = url, name, address
+        self, url: URL, *, name: str, address: str, outages: Outages, prepare: Callable[[AbstractConnection], Awaitable[Session]],
+        heartbeat_seconds: int = HEARTBEAT_SECONDS,
+    ) -> None:  # fmt: skip
+        self._url, self._name, self._address, self._heartbeat_seconds = url, name, address, heartbeat_seconds
         self._outages, self._prepare = outages, prepare
         self._session: Session | None = None
         self._ready = asyncio.Event()
@@ -96,6 +98,8 @@ class Link(Generic[Session]):
         await asyncio.gather(*self._background, return_exceptions=True)
 
     async def _open(self) -> None:
+        if self._closed:
+            raise UnavailableError("the bus is closed; this program is stopping")
         connection = await self._connect()
         try:
             with link_errors("preparing it"):
@@ -111,27 +115,28 @@ class Link(Generic[Session]):
             self._lost(session, "closed at once")
 
     async def _connect(self) -> AbstractConnection:
+        url = self._url.update_query(heartbeat=self._heartbeat_seconds)
+        connection = aio_pika.Connection(url, client_properties={"connection_name": self._name})
         try:
             with link_errors("connecting"):
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    return await aio_pika.connect(
-                        self._url,
-                        timeout=ANSWER_SECONDS,
-                        heartbeat=HEARTBEAT_SECONDS,
-                        client_properties={"connection_name": self._name},
-                    )
-        except LinkLostError as problem:
-            raise self._why(problem.__cause__) from None
+                    await connection.connect(timeout=ANSWER_SECONDS)
+        except BaseException as problem:
+            await connection.close()  # costs nothing: there is no transport. Left open, it would close itself on a loop that is gone
+            if isinstance(problem, LinkLostError):
+                raise self._why(problem.__cause__) from None
+            raise
+        return connection
 
     def _why(self, cause: BaseException | None) -> SupplierError:
         """What keeps us out: a person must mend what waiting does not."""
         if isinstance(cause, ProbableAuthenticationError):
             return SupplierError(f"RabbitMQ at {self._address} refuses user {self._url.user!r} with this password; correct DER_BUS_URL")
-        if isinstance(cause, InvalidFrameError):  # it closes the connection instead of opening the virtual host
+        if isinstance(cause, InvalidFrameError):  # it closes the connection instead, and the library keeps its words to itself
             vhost = self._url.path.lstrip("/") or "/"
-            return SupplierError(
-                f"RabbitMQ at {self._address} has no virtual host {vhost!r}, or user {self._url.user!r} may not use it; "
-                "make it, or correct DER_BUS_URL"
+            return UnavailableError(
+                f"RabbitMQ at {self._address} does not open virtual host {vhost!r} to user {self._url.user!r}: it is missing, not allowed, "
+                "or still starting; make it, or correct DER_BUS_URL"
             )
         return UnavailableError(
             f"RabbitMQ at {self._address} does not answer ({one_line(cause or TimeoutError('timeout'))}); start it, or correct DER_BUS_URL"
@@ -167,12 +172,6 @@ class Link(Generic[Session]):
 
 async def _close(connection: AbstractConnection) -> None:
     """Within a bounded time, whatever state it is in."""
-    try:
+    with suppress(LinkLostError), link_errors("closing it"):
         async with asyncio.timeout(2.0):
             await connection.close()
-    except CONNECTION_EXCEPTIONS:
-        pass
-    except asyncio.CancelledError:  # the library raises it into us for a link that was lost
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,7 +21,7 @@ from shared.ports.errors import UnavailableError
 
 log = structlog.get_logger(part="bus")
 
-WATCH_SECONDS = 15.0
+WATCH_SECONDS = 3.0
 """How long a queue may hold messages and its idle consumer get none, before the consumer is made anew."""
 
 
@@ -72,12 +73,9 @@ class Consumer:
         if self._keeper is not None:
             self._keeper.cancel()
         if subscription is not None and not subscription.ended.is_set():
-            try:
-                with link_errors("cancelling a consumer"):
-                    queue = await subscription.channel.get_queue(subscription.queue_name, ensure=False)
-                    await queue.cancel(subscription.tag, timeout=ANSWER_SECONDS)
-            except LinkLostError:  # then the broker has cancelled it already
-                pass
+            with suppress(LinkLostError), link_errors("cancelling a consumer"):  # or the broker has cancelled it already
+                queue = await subscription.channel.get_queue(subscription.queue_name, ensure=False)
+                await queue.cancel(subscription.tag, timeout=ANSWER_SECONDS)
 
     async def drain(self) -> None:
         """Running handlers get `drain_timeout`, then they are cancelled; their messages go back to the queue."""
@@ -162,11 +160,8 @@ class Consumer:
             ending = await attempt(handle, self._queue, attempts, self._policy)
             if ending.fate is not Fate.DONE and not await self._pass_on(subscription, message, ending, attempts):
                 return
-            try:
-                with link_errors("acknowledging"):
-                    await message.ack()
-            except LinkLostError:  # it is delivered again, and handling it twice changes nothing
-                pass
+            with suppress(LinkLostError), link_errors("acknowledging"):  # or it is delivered again, and handling it twice changes nothing
+                await message.ack()
             self._judge(ending)
 
     async def _pass_on(self, subscription: _Subscription, message: AbstractIncomingMessage, ending: Ending, attempts: int) -> bool:
@@ -219,9 +214,6 @@ class Consumer:
 
 
 async def _close(channel: AbstractChannel) -> None:
-    try:
-        with link_errors("closing a channel"):
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await channel.close()
-    except LinkLostError:  # closed it is
-        pass
+    with suppress(LinkLostError), link_errors("closing a channel"):
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await channel.close()

@@ -17,17 +17,24 @@ class LinkLostError(UnavailableError):
 def link_errors(doing: str) -> Iterator[None]:
     """Raises `LinkLostError` for whatever the library raises when a link goes.
 
-    On heartbeat loss it raises `CancelledError` into tasks that nobody has cancelled; a real cancellation is counted by the task.
+    On heartbeat loss it raises `CancelledError` into tasks that nobody has cancelled; and what it raises when a link goes may take
+    the place of a real cancellation. The task itself knows.
     """
     try:
         yield
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if _cancelled():
             raise
         raise LinkLostError(f"the link to RabbitMQ was lost while {doing}") from None
     except CONNECTION_EXCEPTIONS as problem:
+        if _cancelled():
+            raise asyncio.CancelledError from problem
         raise LinkLostError(f"the link to RabbitMQ was lost while {doing} ({one_line(problem)})") from problem
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def one_line(problem: BaseException) -> str:

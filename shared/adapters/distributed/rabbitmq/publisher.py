@@ -4,7 +4,7 @@ Calls at the same time share one channel and do not wait for each other's confir
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractMessage
@@ -17,6 +17,8 @@ from shared.adapters.distributed.rabbitmq.failures import LinkLostError, link_er
 from shared.ports.errors import UnavailableError
 
 FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 0.5
+"""Between tries; each may give a message twice to the other queues of its type, while one is full."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +31,10 @@ class PublishSession:
     letters: AbstractChannel | None = None
     """For dead letters, once somebody asks for them."""
     blocked_at: float | None = None
+    declaring: asyncio.Lock = field(default_factory=asyncio.Lock)
+    declared_at: float = float("-inf")
+    doubting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    answered_at: float = float("-inf")
 
 
 async def publish_session(connection: AbstractConnection, declaration: Declaration) -> PublishSession:
@@ -57,19 +63,20 @@ class Publisher:
         end, pause, declared = self._end(), FIRST_PAUSE_SECONDS, False
         while True:
             session = await self._session(end)
+            sent_at = loop.time()
             try:
                 with link_errors("publishing"):
                     wait = max(0.001, min(end - loop.time(), self._patience / 2))
                     await session.exchanges[exchange].publish(message, key, mandatory=mandatory, timeout=wait)
             except LinkLostError as problem:
-                reason = await self._after(session, problem, key, declared=declared)
+                reason = await self._after(session, problem, key, sent_at=sent_at, declared=declared)
                 declared = declared or isinstance(problem.__cause__, PublishError)
             else:
                 return
             if loop.time() + pause >= end:
                 raise UnavailableError(reason)
             await asyncio.sleep(pause)
-            pause *= 2
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _end(self) -> float:
         """When patience ends; it is spent already when the broker has been away, or has taken nothing, for that long."""
@@ -95,23 +102,40 @@ class Publisher:
         session.blocked_at = None
         return session
 
-    async def _after(self, session: PublishSession, problem: LinkLostError, key: str, *, declared: bool) -> str:
+    async def _after(self, session: PublishSession, problem: LinkLostError, key: str, *, sent_at: float, declared: bool) -> str:
         """Put right what can be, before the next try; returns what to say if there is none. Raises `UnavailableError`."""
         match problem.__cause__:
             case PublishError():
                 if declared:
                     self._nobody(key)
-                # somebody has deleted a queue
-                with link_errors("declaring queues"):
-                    await self._declaration.everything(session.connection)
+                async with session.declaring:  # somebody has deleted a queue; however many miss it, it is declared once
+                    if session.declared_at < sent_at:
+                        declared_at = asyncio.get_running_loop().time()
+                        with link_errors("declaring queues"):
+                            await self._declaration.everything(session.connection)
+                        session.declared_at = declared_at
                 return f"no queue takes {key}"
             case DeliveryError():
                 return f"a queue for {key} at RabbitMQ {self._address} is full; wait until its consumer has caught up"
             case TimeoutError() if await _blocked(session):
                 session.blocked_at = session.blocked_at or asyncio.get_running_loop().time()
+            case TimeoutError() if await self._answers(session, sent_at):
+                pass  # a queue does not confirm, perhaps for want of a leader; other queues do on this link
             case _:
                 self._link.abandon(session, str(problem))
         return f"RabbitMQ at {self._address} has not confirmed {key}; it may have it or not: publish it again under the same id"
+
+    async def _answers(self, session: PublishSession, since: float) -> bool:
+        """Whether the broker has answered anything at all since then; however many doubt it, it is asked once."""
+        async with session.doubting:
+            if session.answered_at < since:
+                try:
+                    with link_errors("asking for an answer"):
+                        async with asyncio.timeout(self._patience / 4), session.connection.channel(publisher_confirms=False):
+                            session.answered_at = asyncio.get_running_loop().time()
+                except LinkLostError:
+                    return False
+        return True
 
     def _nobody(self, key: str) -> NoReturn:
         raise UnavailableError(f"no queue at RabbitMQ {self._address} takes {key}; start the service that consumes it")
