@@ -32,7 +32,8 @@ from shared.runtime.jobs import LEASE, JobWorker, Outcome, Work
 from shared.runtime.worker import Parts, Subscription, Timer, message_id
 
 FORECAST_EVERY = timedelta(hours=1)
-TRAIN_EVERY = timedelta(days=1)
+TRAIN_LOOK = timedelta(minutes=5)
+"""How often it is looked whether a site has enough to learn from, or has not learned for a day."""
 FORECAST_BATCH, TRAINING_BATCH = 20, 1
 """Forecasting a site takes about a tenth of a second, training it some seconds."""
 
@@ -70,9 +71,12 @@ class _Steps:
         """The forecast of the site's clock hour."""
         return Job(kind=JobKind.FORECAST, site_id=site.site_id, slot=slot_of(floor_to(self.clock.now_at(site), FORECAST_EVERY)))
 
-    def day(self, site: Site) -> Job:
-        """The training of the site's day."""
-        return Job(kind=JobKind.TRAINING, site_id=site.site_id, slot=slot_of(floor_to(self.clock.now_at(site), TRAIN_EVERY)))
+    def training(self, site: Site) -> Job:
+        """The training that is due now; one that fails is tried anew in the next hour."""
+        return Job(kind=JobKind.TRAINING, site_id=site.site_id, slot=slot_of(floor_to(self.clock.now_at(site), FORECAST_EVERY)))
+
+    def is_training_due(self, site: Site) -> bool:
+        return self.service.is_training_due(site_id=site.site_id, now=self.clock.now_at(site))
 
     def site(self, site_id: str) -> Site:
         try:
@@ -129,8 +133,8 @@ def parts(service: ForecastService, *, jobs: JobRegister, clock: Clock, test_sha
     def forecast_all() -> Sequence[Event]:
         return forecasts.share([steps.hour(site) for site in service.sites()])
 
-    def train_all() -> Sequence[Event]:
-        return trainings.share([steps.day(site) for site in service.sites() if service.can_learn(site_id=site.site_id)])
+    def train_due() -> Sequence[Event]:
+        return trainings.share([steps.training(site) for site in service.sites() if steps.is_training_due(site)])
 
     return Parts(
         name="forecaster",
@@ -142,7 +146,7 @@ def parts(service: ForecastService, *, jobs: JobRegister, clock: Clock, test_sha
         ),
         timers=(
             Timer(name="forecaster.forecast", every=FORECAST_EVERY, step=forecast_all),
-            Timer(name="forecaster.train", every=TRAIN_EVERY, step=train_all, at_once=False),
+            Timer(name="forecaster.train", every=TRAIN_LOOK, step=train_due),
             forecasts.timer,
             trainings.timer,
         ),

@@ -38,6 +38,9 @@ Advance = Callable[[int], None]
 
 DEFAULT_TEST_SHARE = 0.25
 STALE_AFTER = timedelta(hours=3)
+LEARNABLE_AFTER = timedelta(days=2)
+"""Of features, for a first training by itself."""
+RETRAIN_AFTER = timedelta(days=1)
 SEED = 1
 FORECAST_STEP = "forecast"
 TRAIN_STEP = "train"
@@ -75,9 +78,13 @@ class ForecastService:
             raise UnknownSiteError(f"site is {site_id!r}: the store knows {known}")
         return site
 
-    def can_learn(self, *, site_id: str) -> bool:
-        """Whether the site has features."""
-        return self._features.extent(site_id=site_id) is not None
+    def is_training_due(self, *, site_id: str, now: datetime) -> bool:
+        """Whether the site has enough to learn from, and has learned nothing for a day."""
+        known = self._features.extent(site_id=site_id)
+        if known is None or min(known[0].end, now) - known[0].start < LEARNABLE_AFTER:
+            return False
+        trained = self._progress.get(step=TRAIN_STEP, site_id=site_id)
+        return trained is None or now - trained.updated_at >= RETRAIN_AFTER
 
     def train(
         self, *, site_id: str, now: datetime, test_share: float = DEFAULT_TEST_SHARE, progress: Advance | None = None

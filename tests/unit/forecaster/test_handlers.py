@@ -69,14 +69,29 @@ def test_messages_that_can_never_be_handled_are_refused(parts, queue):
         handle(parts, queue, built("cottage") if queue is FORECASTER_RUN else ModelTrainingRequested(site_id="cottage"))
 
 
-def test_sweeps_forecast_hourly_at_once_and_train_daily_later(parts):
-    forecast, train, *_ = parts.timers
+def test_sweeps_forecast_hourly(parts):
+    forecast, *_ = parts.timers
     assert (forecast.every, forecast.at_once) == (timedelta(hours=1), True)
-    assert (train.every, train.at_once) == (timedelta(days=1), False)
     (batch,) = forecast.step()
     (event,) = handle(parts, FORECASTER_BATCH, batch)
     assert isinstance(event, ForecastRunPublished)
     assert forecast.step() == handle(parts, FORECASTER_BATCH, batch) == []
-    (batch,) = train.step()
+
+
+def parts_at(home, now):
+    return handlers.parts(home.service, jobs=home.cloud.jobs, clock=FixedClock(now), test_share=0.25)
+
+
+def test_a_site_is_trained_as_soon_as_it_has_learned_nothing_and_then_daily(home):
+    parts = parts_at(home, NOW)
+    (batch,) = parts.timers[1].step()
     assert {event.target for event in handle(parts, FORECASTER_TRAIN_BATCH, batch)} == {Target.LOAD, Target.SOLAR, Target.PRICE}
-    assert train.step() == handle(parts, FORECASTER_TRAIN_BATCH, batch) == []
+    assert parts.timers[1].step() == handle(parts, FORECASTER_TRAIN_BATCH, batch) == []
+    assert parts_at(home, NOW + timedelta(hours=23)).timers[1].step() == []
+    assert len(parts_at(home, NOW + timedelta(hours=24)).timers[1].step()) == 1
+
+
+def test_a_site_of_few_hours_is_not_trained_yet(home):
+    begin = TABLE["timestamp"].min().to_pydatetime()
+    assert parts_at(home, begin + timedelta(hours=47)).timers[1].step() == []
+    assert len(parts_at(home, begin + timedelta(hours=48)).timers[1].step()) == 1
