@@ -2,6 +2,7 @@
 container, where a Docker engine answers and has the image (nothing is pulled). RABBITMQ_TEST_CONTAINER=1 puts the container first."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -85,6 +86,8 @@ class Broker:
         """Nothing in it is worth the seconds that it takes to say farewell."""
         if self.process is not None:
             self.kill()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
         if self.container is not None:
             self.container.stop(force=True)
 
