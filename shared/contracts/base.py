@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import datetime, time, timedelta
 from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, PlainSerializer, PlainValidator, ValidationError, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from shared.domain.errors import InvalidValueError
@@ -47,6 +47,12 @@ class Wire(BaseModel):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return cast("CoreSchema", _plain_numbers(handler(source)))
+
+
+def first_flaw(problem: ValidationError) -> str:
+    """What is wrong with a document, in one line: the place, and what would be right there."""
+    first = problem.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or 'body'}: {first['msg']}"
 
 
 def _instant(value: Any) -> datetime:

@@ -4,12 +4,14 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from shared.contracts.base import Instant, Wire
+from pydantic import ValidationError
+
+from shared.contracts.base import Instant, Wire, first_flaw
 from shared.contracts.events import EVENTS, Event
 
 
 class UnknownEventError(ValueError):
-    """A message whose type or major version this program does not know."""
+    """A message whose type, major version or body this program does not know."""
 
 
 class Envelope(Wire):
@@ -25,12 +27,15 @@ class Envelope(Wire):
     data: dict[str, Any]
 
     def event(self) -> Event:
-        """The body as its model. Raises `UnknownEventError`, or pydantic's `ValidationError` for a malformed body."""
+        """The body as its model. Raises `UnknownEventError`, in one line."""
         try:
             model = EVENTS[self.type]
         except KeyError:
             raise UnknownEventError(f"message type is {self.type!r}: this program knows {', '.join(sorted(EVENTS))}") from None
-        return model.model_validate(self.data)
+        try:
+            return model.model_validate(self.data)
+        except ValidationError as problem:
+            raise UnknownEventError(f"message of type {self.type!r} is malformed: {first_flaw(problem)}") from None
 
 
 def wrap(event: Event, *, source: str, time: datetime, cause: Envelope | None = None, correlation_id: str | None = None) -> Envelope:

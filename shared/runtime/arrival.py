@@ -24,8 +24,8 @@ class Supplier:
 
 
 async def arrive(supplier: Supplier, stop: asyncio.Event, waiting: dict[str, str]) -> bool:
-    """Wait until the supplier is there; False when `stop` was set before. What is waited for stands in `waiting` meanwhile."""
-    pause = FIRST_PAUSE_SECONDS
+    """Wait until the supplier is there; False when `stop` was set before. Why it waits stands in `waiting`, each reason once in the log."""
+    pause, said = FIRST_PAUSE_SECONDS, set[str]()
     stopping = asyncio.ensure_future(stop.wait())
     try:
         while not stop.is_set():
@@ -37,7 +37,8 @@ async def arrive(supplier: Supplier, stop: asyncio.Event, waiting: dict[str, str
             try:
                 asking.result()
             except UnavailableError as problem:
-                if supplier.name not in waiting:
+                if str(problem) not in said:
+                    said.add(str(problem))
                     logger("runtime").warning("waiting for a server that this program needs", server=supplier.name, reason=str(problem))
                 waiting[supplier.name] = str(problem)
             else:

@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from pydantic import ValidationError
-
 from shared.contracts.envelope import Envelope, UnknownEventError
 from shared.contracts.events import Event
 from shared.ports.errors import RejectedMessageError, RetryableError, UnavailableError
@@ -71,7 +69,7 @@ class Batcher:
             outcomes.append(())
             try:
                 sound.append((place, envelope.event()))
-            except (UnknownEventError, ValidationError) as problem:
+            except UnknownEventError as problem:
                 outcomes[place] = RejectedMessageError(str(problem))
         if not sound:
             return outcomes

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import uuid4
 
-from pydantic import ValidationError
-
 from shared.contracts.envelope import Envelope, UnknownEventError, wrap
 from shared.contracts.events import Event
 from shared.contracts.topology import Queue
@@ -147,7 +145,7 @@ class Worker:
             with correlation(envelope.correlationid):
                 try:
                     event = envelope.event()
-                except (UnknownEventError, ValidationError) as problem:
+                except UnknownEventError as problem:
                     raise RejectedMessageError(str(problem)) from problem
                 events = await asyncio.to_thread(subscription.handle, event)
                 await self.publish(events, source=source, cause=envelope)

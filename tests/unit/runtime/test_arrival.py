@@ -20,7 +20,7 @@ class Absent:
     async def ready(self) -> None:
         self.left -= 1
         if self.left >= 0:
-            raise UnavailableError(f"nobody at host:1234 ({self.left})")
+            raise UnavailableError("nobody at host:1234")
         if self.then is not None:
             raise self.then
 
