@@ -37,6 +37,7 @@ CATALOG: dict[str, tuple[str, str]] = {
     "weather": ("services.embedded.feeds", "Show the weather of a place: forecast, past, or as it was forecast then."),
     "api": ("services.api.main", "Serve the page and the REST API alone, on the stores of the state folder."),
     "openapi": ("services.api.main", "Print the OpenAPI document of the REST API."),
+    "asyncapi": ("services.embedded.asyncapi", "Print the AsyncAPI document of the messages between services."),
 }
 """Where each command lives and what the list of commands says of it. A module is imported when its command is asked for."""
 
