@@ -239,6 +239,8 @@ def test_a_killed_broker_loses_nothing_that_it_confirmed(own_broker):
         inbox = Inbox()
         async with opened(own_broker.url("/")) as consumer, opened(own_broker.url("/")) as producer, Gateway(producer) as gateway:
             await consumer.consume(FEATURES_BUILD, inbox, prefetch=20)
+            # RabbitMQ writes the names of new quorum queues to its disk within seconds; killed before, it may not find them again
+            await asyncio.sleep(4)
             own_broker.kill()
             confirmed = len(gateway.confirmed)
             await asyncio.to_thread(own_broker.begin)

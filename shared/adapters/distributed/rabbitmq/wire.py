@@ -10,6 +10,7 @@ from aio_pika.abc import AbstractIncomingMessage, DeliveryMode, HeadersType
 from pydantic import ValidationError
 
 from shared.adapters.distributed.rabbitmq.declaration import DELIVERY_LIMIT
+from shared.contracts.base import first_flaw
 from shared.contracts.envelope import Envelope
 from shared.contracts.topology import Queue
 from shared.ports.dead_letters import DeadLetter
@@ -47,9 +48,7 @@ def envelope_of(body: bytes) -> Envelope:
     except orjson.JSONDecodeError as problem:
         raise RejectedMessageError(f"the body is not JSON: {problem}") from None
     except ValidationError as problem:
-        first = problem.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise RejectedMessageError(f"the body is not an envelope: {where}: {first['msg']}") from None
+        raise RejectedMessageError(f"the body is not an envelope: {first_flaw(problem)}") from None
 
 
 def attempts_before(message: AbstractIncomingMessage) -> int:
