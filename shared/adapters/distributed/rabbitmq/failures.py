@@ -30,6 +30,11 @@ def link_errors(doing: str) -> Iterator[None]:
         if _cancelled():
             raise asyncio.CancelledError from problem
         raise LinkLostError(f"the link to RabbitMQ was lost while {doing} ({one_line(problem)})") from problem
+    except Exception as problem:
+        if type(problem) is not Exception or problem.args:
+            raise
+        # nameless: what the library answers to a question that comes just after the link has gone
+        raise LinkLostError(f"the link to RabbitMQ was lost while {doing}") from None
 
 
 def _cancelled() -> bool:
