@@ -79,7 +79,7 @@ def measured(api: SupabaseApi, rows: int) -> dict[str, float]:
     api.begin()  # it knows the tables that were there when it began
     frame = readings_of(rows)
     texts = frame.assign(timestamp=[moment.isoformat() for moment in frame["timestamp"]], stored_at=START.isoformat())
-    documents = texts.to_dict(orient="records")
+    documents = [{str(name): value for name, value in row.items()} for row in texts.to_dict(orient="records")]
     headers = {"apikey": SECRET_KEY}
     store = SupabaseCloudStore(url=api.url, key=SECRET_KEY)
     with SyncPostgrestClient(f"{api.url}/rest/v1", headers=headers) as client:

@@ -4,10 +4,12 @@ from datetime import time, timedelta
 
 import pytest
 
+from shared.domain.job import Job, JobKind
 from shared.domain.site import EvSpec, GridConnection
 from shared.domain.tariff import DemandCharge, DynamicPrice, TimeOfUsePrice, TouPeriod
 from shared.domain.time import Interval
-from shared.ports.errors import NotFoundError
+from shared.ports.errors import LeaseLostError, NotFoundError
+from shared.ports.fence import fenced
 from shared.ports.progress_store import Progress
 from tests.contract.implementations import CLOUD_STORES, fixtures_of
 from tests.contract.test_feature_store import a_catalog, rows_of
@@ -85,6 +87,11 @@ def fill(store, site_id):
     store.schedules.put(a_schedule(site_id=site_id))
     store.savings.put(a_report(site_id=site_id))
     store.progress.put(Progress(step="sync", site_id=site_id, updated_at=NOON))
+    store.jobs.request([a_job(site_id)], now=NOON)
+
+
+def a_job(site_id):
+    return Job(kind=JobKind.FORECAST, site_id=site_id, slot="20240615T120000Z")
 
 
 def traces(store, site_id):
@@ -100,23 +107,33 @@ def traces(store, site_id):
         store.schedules.latest(site_id=site_id) is not None,
         store.savings.latest(site_id=site_id) is not None,
         store.progress.get(step="sync", site_id=site_id) is not None,
+        bool(store.jobs.list(site_id=site_id)),
     ]
 
 
 def test_deleting_a_site_removes_all_that_belongs_to_it_and_to_no_other(store):
     fill(store, "home")
     fill(store, "neighbour")
-    assert traces(store, "home") == [True] * 11
+    assert traces(store, "home") == [True] * 12
     assert store.sites.delete("home")
-    assert traces(store, "home") == [False] * 11
-    assert traces(store, "neighbour") == [True] * 11
+    assert traces(store, "home") == [False] * 12
+    assert traces(store, "neighbour") == [True] * 12
 
 
 def test_a_deleted_site_can_begin_again(store):
     fill(store, "home")
     store.sites.delete("home")
     fill(store, "home")
-    assert traces(store, "home") == [True] * 11
+    assert traces(store, "home") == [True] * 12
+
+
+def test_the_work_of_a_deleted_site_that_still_runs_leaves_nothing(store):
+    fill(store, "home")
+    (lease,) = store.jobs.claim(JobKind.FORECAST, owner="one", now=NOON, lease=timedelta(minutes=1), limit=1)
+    store.sites.delete("home")
+    with fenced(lease, store.jobs.require), pytest.raises(LeaseLostError):
+        store.forecasts.put([a_forecast(site_id="home")])
+    assert traces(store, "home") == [False] * 12
 
 
 def test_sites_and_tariffs_are_there_after_a_restart(opened):
