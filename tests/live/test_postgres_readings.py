@@ -131,3 +131,22 @@ def test_any_values_and_texts_come_back_to_the_last_bit_by_either_way_in(store, 
     assert_frame_equal(found, frame)
     for name in (VALUE_COLUMNS[0], VALUE_COLUMNS[-1]):
         assert np.array_equal(np.signbit(found[name].dropna()), np.signbit(frame[name].dropna()))
+
+
+def test_a_site_removed_while_its_first_readings_are_written_leaves_none(url, store):
+    """Whoever writes is waited for: else its rows would come to light with the next site of that name."""
+    with psycopg.connect(url) as writer, ThreadPoolExecutor(1) as pool:
+        writer.execute(
+            "SELECT der.begin_readings('{gone}', '{gateway}', '{2024-06-15Z}', '{2024-06-15Z}', '{1}', '{2024-06-01}', '2024-06-15Z')"
+        )
+        writer.execute(
+            'INSERT INTO public.readings (site_id, "timestamp", device_id, quality, stored_at)'
+            " VALUES ('gone', '2024-06-15Z', 'gateway', 0, '2024-06-15Z')"
+        )
+        removal = pool.submit(store.sites.delete, "gone")
+        while writer.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone() == (0,) and not removal.done():
+            pass
+        writer.commit()
+        assert removal.result(timeout=30) is False
+    assert store.readings.extent(site_id="gone") is None
+    assert store.readings.read(site_id="gone", interval=ALWAYS).empty

@@ -1,31 +1,10 @@
 """Sites, their tariffs, and their removal with all that belongs to them."""
 
-from psycopg import sql
-
 from shared.adapters.distributed.postgres.database import PostgresDatabase
 from shared.contracts.sites import SiteDocument, TariffDocument
 from shared.domain.site import Site
 from shared.domain.tariff import Tariff
 from shared.ports.errors import NotFoundError
-
-SITE_TABLES = tuple(
-    sql.Identifier(schema, name)
-    for schema, name in (
-        ("public", "readings"),
-        ("public", "devices"),
-        ("der", "reading_writes"),
-        ("der", "site_writes"),
-        ("public", "quarantine"),
-        ("public", "tariffs"),
-        ("public", "feature_catalogs"),  # takes its features with it
-        ("public", "forecasts"),
-        ("public", "schedules"),
-        ("public", "savings"),
-        ("public", "progress"),
-        ("public", "sites"),
-    )
-)
-"""Every table with a `site_id`, in an order that its references allow."""
 
 
 class PostgresSites:
@@ -52,12 +31,8 @@ class PostgresSites:
 
     def delete(self, site_id: str) -> bool:
         with self._database.write() as connection:
-            # the lock of who writes its readings: nothing comes in between the removal of one table and the next
-            connection.execute("SELECT FROM der.site_writes WHERE site_id = %s FOR UPDATE", (site_id,))
-            gone = [
-                connection.execute(sql.SQL("DELETE FROM {} WHERE site_id = %s").format(table), (site_id,)).rowcount for table in SITE_TABLES
-            ]
-        return gone[-1] > 0
+            row = connection.execute("SELECT der.remove_site(%s)", (site_id,)).fetchone()
+        return row == (True,)
 
 
 class PostgresTariffs:

@@ -14,6 +14,7 @@ SITE_TABLES = (
     "schedules",
     "savings",
     "progress",
+    "jobs",
     "sites",
 )
 """Every table with a `site_id`, in an order that its references allow."""

@@ -511,6 +511,29 @@ BEGIN
 END
 $$;
 
+-- Removes a site and all that belongs to it; whether there was such a site.
+CREATE FUNCTION der.remove_site(id text) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  name text;
+BEGIN
+  DELETE FROM public.jobs WHERE site_id = id;  -- first: from now on their workers write nothing more
+  -- the lock of who writes its readings, also of its first ones: nothing comes in between one table and the next
+  INSERT INTO der.site_writes AS w (site_id, stored_at) VALUES (id, '-infinity')
+  ON CONFLICT (site_id) DO UPDATE SET stored_at = w.stored_at;
+  FOREACH name IN ARRAY ARRAY[
+    'public.readings', 'public.devices', 'der.reading_writes', 'der.site_writes', 'public.quarantine', 'public.tariffs',
+    'public.feature_catalogs', 'public.forecasts', 'public.schedules', 'public.savings', 'public.progress'
+  ] LOOP
+    EXECUTE format('DELETE FROM %s WHERE site_id = $1', name) USING id;
+  END LOOP;
+  DELETE FROM public.sites WHERE site_id = id;
+  RETURN FOUND;
+END
+$$;
+
 -- Creates or replaces the tariff of a site; true when something changed, NULL for an unknown site.
 CREATE FUNCTION der.put_tariff(id text, body jsonb) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
@@ -564,6 +587,7 @@ GRANT EXECUTE ON FUNCTION
   der.stage_readings(), der.merge_readings(), der.put_site(text, jsonb), der.put_tariff(text, jsonb),
   der.put_prices(text, timestamptz[], timestamptz[], double precision[]), der.put_progress(public.progress)
 TO der_service, der_sync;
+GRANT EXECUTE ON FUNCTION der.remove_site(text) TO der_service;
 
 -- Which of these files this database has. Every login may ask, and only the owner writes.
 CREATE TABLE der.migrations (

@@ -139,26 +139,9 @@ CREATE FUNCTION der.rest_write_tariff(head json, bodies json[]) RETURNS jsonb
 LANGUAGE sql
 AS $$ SELECT jsonb_build_object('changed', der.put_tariff(head ->> 'site_id', (head ->> 'document')::jsonb)) $$;
 
--- Whether there was such a site, which is gone with all that belongs to it.
 CREATE FUNCTION der.rest_write_site_away(head json, bodies json[]) RETURNS jsonb
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  name regclass;
-BEGIN
-  -- the lock of who writes its readings: nothing comes in between the removal of one table and the next
-  PERFORM FROM der.site_writes WHERE site_id = head ->> 'site_id' FOR UPDATE;
-  FOREACH name IN ARRAY ARRAY[
-    'public.readings', 'public.devices', 'der.reading_writes', 'der.site_writes', 'public.quarantine', 'public.tariffs',
-    'public.feature_catalogs', 'public.forecasts', 'public.schedules', 'public.savings', 'public.progress'
-  ]::regclass[] LOOP
-    EXECUTE format('DELETE FROM %s WHERE site_id = $1', name) USING head ->> 'site_id';
-  END LOOP;
-  DELETE FROM public.sites WHERE site_id = head ->> 'site_id';
-  RETURN to_jsonb(FOUND);
-END
-$$;
+LANGUAGE sql
+AS $$ SELECT to_jsonb(der.remove_site(head ->> 'site_id')) $$;
 
 CREATE FUNCTION der.rest_read_site(q json) RETURNS json
 LANGUAGE sql STABLE
