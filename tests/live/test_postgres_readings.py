@@ -135,7 +135,8 @@ def test_any_values_and_texts_come_back_to_the_last_bit_by_either_way_in(store, 
 
 def test_a_site_removed_while_its_first_readings_are_written_leaves_none(url, store):
     """Whoever writes is waited for: else its rows would come to light with the next site of that name."""
-    with psycopg.connect(url) as writer, ThreadPoolExecutor(1) as pool:
+    waiting = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with psycopg.connect(url) as writer, psycopg.connect(url, autocommit=True) as watcher, ThreadPoolExecutor(1) as pool:
         writer.execute(
             "SELECT der.begin_readings('{gone}', '{gateway}', '{2024-06-15Z}', '{2024-06-15Z}', '{1}', '{2024-06-01}', '2024-06-15Z')"
         )
@@ -144,7 +145,7 @@ def test_a_site_removed_while_its_first_readings_are_written_leaves_none(url, st
             " VALUES ('gone', '2024-06-15Z', 'gateway', 0, '2024-06-15Z')"
         )
         removal = pool.submit(store.sites.delete, "gone")
-        while writer.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone() == (0,) and not removal.done():
+        while not removal.done() and watcher.execute(waiting).fetchone() == (False,):
             pass
         writer.commit()
         assert removal.result(timeout=30) is False
