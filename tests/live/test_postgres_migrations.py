@@ -1,15 +1,17 @@
 """`der migrate`: the schema of the cloud store on PostgreSQL, from nothing to the newest, by whoever asks and however often."""
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from services.embedded.main import cli
 from shared.adapters.distributed.postgres import PostgresCloudStore
 from shared.adapters.distributed.postgres.migrations import migrations
-from shared.adapters.distributed.postgres.schema_keeper import PostgresSchema, script
+from shared.adapters.distributed.postgres.schema_keeper import ROLES, PostgresSchema, script
 from shared.domain.errors import InvalidValueError
 from shared.ports.errors import SchemaTooNewError, SupplierError
 from tests.factories import a_site
@@ -171,3 +173,34 @@ def test_a_superuser_is_never_made_a_login_of_ours(url):
     list(PostgresSchema(url).migrate())
     with pytest.raises(InvalidValueError, match="another kind"):
         PostgresSchema(url).allow_login("postgres", role="der_sync", password=PASSWORD)
+
+
+@pytest.fixture
+def role(url):
+    """The name of a role that is gone after the test."""
+    name = f"der-test-{uuid.uuid4().hex[:8]}"
+    yield name
+    with connected(url) as connection:
+        connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(name)))
+
+
+def test_a_login_that_is_given_another_role_loses_the_one_it_had(url, role):
+    schema = PostgresSchema(url)
+    list(schema.migrate())
+    for given in ("der_service", "der_reader", "der_sync"):
+        schema.allow_login(role, role=given, password=PASSWORD)
+    with connected(url) as connection:
+        rows = connection.execute(
+            "SELECT r FROM unnest(%s::text[]) AS r WHERE pg_has_role(%s, r, 'MEMBER')", (list(ROLES), role)
+        ).fetchall()
+    assert rows == [("der_sync",)]
+
+
+@pytest.mark.parametrize("kind", ["NOLOGIN", "LOGIN BYPASSRLS", "LOGIN CREATEDB"])
+def test_a_role_that_is_there_for_something_else_is_never_made_a_login_of_ours(url, role, kind):
+    """Such as Supabase's anon, whose visitors would get what the login may."""
+    list(PostgresSchema(url).migrate())
+    with connected(url) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} " + kind).format(sql.Identifier(role)))
+    with pytest.raises(InvalidValueError, match="another kind"):
+        PostgresSchema(url).allow_login(role, role="der_sync", password=PASSWORD)

@@ -15,6 +15,12 @@ from shared.ports.store_schema import SchemaStep
 
 ROLES = ("der_service", "der_sync", "der_reader")
 _SHORTEST_PASSWORD = 16
+# what allow_login makes, and nothing that can do more or is there for others
+_IS_OURS = """
+SELECT rolcanlogin AND NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)
+  AND EXISTS (SELECT FROM unnest(%(ours)s::text[]) AS ours WHERE pg_has_role(oid, ours, 'MEMBER'))
+FROM pg_roles WHERE rolname = %(name)s
+"""
 
 
 class PostgresSchema:
@@ -40,16 +46,16 @@ class PostgresSchema:
         if len(password) < _SHORTEST_PASSWORD:
             raise InvalidValueError("password", "too short", f"must have at least {_SHORTEST_PASSWORD} characters")
         with self._connected() as connection, connection.transaction():
-            there = connection.execute(
-                "SELECT rolsuper OR rolcreaterole OR rolreplication FROM pg_roles WHERE rolname = %s", (name,)
-            ).fetchone()
-            if there == (True,) or name in ROLES:
+            there = connection.execute(_IS_OURS, {"name": name, "ours": list(ROLES)}).fetchone()
+            if there == (False,):
                 raise InvalidValueError("login", name, "is a role of another kind there; choose another name")
             if there is None:
                 connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
             # only what the password can be verified with is sent, so it stands in no log of the server
             verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
             connection.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), verifier))
+            others = sql.SQL(", ").join(sql.Identifier(each) for each in ROLES if each != role)
+            connection.execute(sql.SQL("REVOKE {} FROM {}").format(others, sql.Identifier(name)))
             connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(name)))
 
     @contextmanager
