@@ -1,8 +1,11 @@
 """`QuarantineStore`: refused rows are kept once, with the reason."""
 
+import random
+import string
 from datetime import timedelta
 
 import pandas as pd
+import pytest
 from pandas.testing import assert_frame_equal
 
 from tests.contract.implementations import CLOUD_STORES, fixtures_of
@@ -33,6 +36,25 @@ def test_the_same_refusal_is_kept_once(store):
     store.quarantine.put(refused("clock ahead"))
     assert store.quarantine.put(refused("clock ahead", "no device", stored_at=NOON + timedelta(hours=1))) == 1
     assert store.quarantine.count() == 2
+
+
+@pytest.mark.parametrize("name", ["site_id", "device_id", "timestamp", "reason", "document"])
+def test_texts_of_any_length_are_kept_once(store, name):
+    """What is refused may be wrong in every way: there is no second quarantine for it."""
+    letters = "".join(random.Random(1).choices(string.ascii_letters, k=20_000))  # noqa: S311  # no server can compress it
+    rows = refused("clock ahead").assign(**{name: letters})
+    assert (store.quarantine.put(rows), store.quarantine.put(rows), store.quarantine.count()) == (1, 0, 1)
+    assert store.quarantine.read()[name].tolist() == [letters]
+    assert len(store.quarantine.read(site_id=rows["site_id"].iloc[0])) == 1
+
+
+@pytest.mark.parametrize("text", ["half \ud800 a character", "a zero \0 byte", "", "'; DROP TABLE sites; --"])
+def test_texts_of_any_letters_are_kept(store, text):
+    column = pd.Series([text], dtype=object)
+    rows = refused("bad").assign(device_id=column, document=column)
+    assert store.quarantine.put(rows) == 1
+    (kept,) = store.quarantine.read(site_id="home")["document"]
+    assert kept[:4] == text[:4]
 
 
 def test_the_newest_come_first_and_a_limit_keeps_them(store):

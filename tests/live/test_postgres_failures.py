@@ -178,6 +178,8 @@ def test_what_no_text_of_the_server_can_hold_is_refused_as_rows(store):
         store.sites.put(a_site(name="a\0b"))
     with pytest.raises(RefusedRowsError):
         store.readings.upsert(readings(device_id="a\0b"), stored_at=NOON)
+    with pytest.raises(RefusedRowsError, match="index row"):
+        store.readings.upsert(readings(device_id="".join(map(chr, range(0x4E00, 0x9000)))), stored_at=NOON)
 
 
 @pytest.mark.parametrize("year", [1970, 1999, 3000, 9999])

@@ -16,6 +16,8 @@ _LATER = ("08", "40", "53", "57", "58")
 """Classes of SQLSTATE: connection, rollback, resources, intervention, system."""
 _LATER_STATES = ("55P03", "25P03", "25P04", "25006")
 """Locked for too long, idle for too long, a standby that may not write yet."""
+_REFUSED = ("22", "54")
+"""Classes: data, limits of the server such as the longest key."""
 _NO_SCHEMA = ("3F000", "42P01", "42883", "42703", "42704")
 
 
@@ -43,7 +45,7 @@ def failure_of(problem: psycopg.Error | adbc_driver_manager.Error, address: Addr
     if state == "42501":
         member = "make it a member of der_service, der_sync or der_reader"
         return SupplierError(f"{address.text} refuses user {address.user!r} ({said}); {member}")
-    if state.startswith("22") or (not state and isinstance(problem, psycopg.DataError)):
+    if state.startswith(_REFUSED) or (not state and isinstance(problem, psycopg.DataError)):
         return RefusedRowsError(f"{address.text} cannot keep a value ({said})")
     return None
 

@@ -6,10 +6,10 @@ import pandas as pd
 from psycopg import sql
 
 from shared.adapters.distributed.postgres.database import PostgresDatabase
-from shared.adapters.embedded.columns import column_micros, moment, require_columns
+from shared.adapters.embedded.columns import column_micros, moment
+from shared.adapters.quarantine_table import TEXTS, quarantine_texts
 
-_TEXTS = ("site_id", "device_id", "timestamp", "reason", "document")
-_COLUMNS = sql.SQL(", ").join(map(sql.Identifier, (*_TEXTS, "stored_at")))
+_COLUMNS = sql.SQL(", ").join(map(sql.Identifier, (*TEXTS, "stored_at")))
 
 _PUT = sql.SQL(
     "INSERT INTO public.quarantine ({}) SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b)"
@@ -24,10 +24,9 @@ class PostgresQuarantine:
         self._database = database
 
     def put(self, rows: pd.DataFrame) -> int:
-        require_columns(rows, (*_TEXTS, "stored_at"))
+        texts = quarantine_texts(rows)
         if rows.empty:
             return 0
-        texts = [[_storable(text) for text in rows[name].astype(str).tolist()] for name in _TEXTS]
         stored_at = [moment(stamp) for stamp in column_micros(rows, "stored_at").tolist()]
         with self._database.write() as connection:
             return connection.execute(_PUT, (*texts, stored_at)).rowcount
@@ -46,8 +45,3 @@ class PostgresQuarantine:
 
 def _of(site_id: str | None) -> sql.Composable:
     return sql.SQL("") if site_id is None else sql.SQL("WHERE site_id = {}").format(site_id)
-
-
-def _storable(text: str) -> str:
-    """What came from outside may hold what the server's texts cannot: a zero byte, half a character."""
-    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

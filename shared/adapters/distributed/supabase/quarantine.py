@@ -4,9 +4,9 @@ import pandas as pd
 
 from shared.adapters.distributed.supabase.rest import Rest
 from shared.adapters.distributed.supabase.wire import cut
-from shared.adapters.embedded.columns import column_micros, require_columns, utc_column
+from shared.adapters.embedded.columns import column_micros, utc_column
+from shared.adapters.quarantine_table import TEXTS, quarantine_texts
 
-_TEXTS = ("site_id", "device_id", "timestamp", "reason", "document")
 _PAGE = 1_000
 
 
@@ -17,10 +17,10 @@ class SupabaseQuarantine:
         self._rest = rest
 
     def put(self, rows: pd.DataFrame) -> int:
-        require_columns(rows, (*_TEXTS, "stored_at"))
+        texts = quarantine_texts(rows)
         if rows.empty:
             return 0
-        columns = {name: rows[name].astype(str).tolist() for name in _TEXTS} | {"stored_at": column_micros(rows, "stored_at").tolist()}
+        columns = {**dict(zip(TEXTS, texts, strict=True)), "stored_at": column_micros(rows, "stored_at").tolist()}
         parts = ({name: values[stretch] for name, values in columns.items()} for stretch in cut(len(rows)))
         return int(self._rest.write("quarantine", {}, parts))
 
@@ -28,7 +28,7 @@ class SupabaseQuarantine:
         query = {"site_id": site_id, "before": None, "before_id": None}
         after = {"before": "stored_at", "before_id": "id"}
         pages = list(self._rest.pages("quarantine", query, limit=limit, size=_PAGE, after=after))
-        frame = pd.DataFrame({name: pd.Series([cell for page in pages for cell in page[name]], dtype="str") for name in _TEXTS})
+        frame = pd.DataFrame({name: pd.Series([cell for page in pages for cell in page[name]], dtype="str") for name in TEXTS})
         return frame.assign(stored_at=utc_column([cell for page in pages for cell in page["stored_at"]]))
 
     def count(self, *, site_id: str | None = None) -> int:

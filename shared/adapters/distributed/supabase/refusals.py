@@ -15,7 +15,7 @@ LEASE_LOST = "PT412"
 """Raised by `der.rest_require_lease`; the API makes it status 412."""
 _PARTS_LOST = "PT410"
 _NO_SCHEMA = ("PGRST202", "PGRST205", "3F000", "42P01", "42883", "42703", "42704")
-_REFUSED_ROWS = ("22", "23502", "23514")
+_REFUSED_ROWS = ("22", "23502", "23514", "54")
 _PAUSED = 540
 _REMEDIES = {
     401: "refuses the key ({words}); give the project's secret key in SUPABASE_KEY",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from shared.adapters.distributed.supabase.refusals import Refusals, is_passing, retry_after
+from shared.ports.errors import RefusedRowsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +52,9 @@ class PatientTransport(httpx.AsyncBaseTransport):
             else:
                 if response.is_success:
                     return response
-                if not is_passing(response.status_code):
-                    raise self._refusals.of(response)
                 failure, asked = self._refusals.of(response), retry_after(response, now=datetime.now(UTC))  # type: ignore[assignment]
+                if not is_passing(response.status_code) or isinstance(failure, RefusedRowsError):
+                    raise failure
             if left <= 0 or (asked is not None and asked > self._patience.longest_asked):
                 raise failure from None
             pause = (asked or timedelta(0)) + wait * random.random()  # noqa: S311  # spreads load, hides nothing

@@ -2,10 +2,9 @@
 
 import pandas as pd
 
-from shared.adapters.embedded.columns import column_micros, require_columns, utc_column
+from shared.adapters.embedded.columns import column_micros, utc_column
 from shared.adapters.embedded.sqlite import SqliteFile
-
-_TEXTS = ("site_id", "device_id", "timestamp", "reason", "document")
+from shared.adapters.quarantine_table import TEXTS, quarantine_texts
 
 
 class SqliteQuarantine:
@@ -15,16 +14,15 @@ class SqliteQuarantine:
         self._file = file
 
     def put(self, rows: pd.DataFrame) -> int:
-        require_columns(rows, (*_TEXTS, "stored_at"))
+        texts = quarantine_texts(rows)
         if rows.empty:
             return 0
-        columns = [rows[name].astype(str).tolist() for name in _TEXTS]
         with self._file.write() as connection:
             before = connection.total_changes
             connection.executemany(
                 "INSERT INTO quarantine (site_id, device_id, timestamp, reason, document, stored_at) VALUES (?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING",
-                zip(*columns, column_micros(rows, "stored_at").tolist(), strict=True),
+                zip(*texts, column_micros(rows, "stored_at").tolist(), strict=True),
             )
             return connection.total_changes - before
 
@@ -36,7 +34,7 @@ class SqliteQuarantine:
                 (site_id, limit),
             ).fetchall()
         columns = list(zip(*rows, strict=True)) if rows else [()] * 6
-        frame = pd.DataFrame({name: pd.Series(list(values), dtype="str") for name, values in zip(_TEXTS, columns, strict=False)})
+        frame = pd.DataFrame({name: pd.Series(list(values), dtype="str") for name, values in zip(TEXTS, columns, strict=False)})
         return frame.assign(stored_at=utc_column(columns[-1]))
 
     def count(self, *, site_id: str | None = None) -> int:

@@ -176,9 +176,11 @@ CREATE TABLE public.quarantine (
   "timestamp" text NOT NULL,
   reason text NOT NULL,
   document text NOT NULL,
-  stored_at timestamptz NOT NULL,
-  UNIQUE (site_id, device_id, "timestamp", reason)
+  stored_at timestamptz NOT NULL
 );
+-- what is refused may be of any length: more than an index of the texts themselves can hold
+CREATE UNIQUE INDEX quarantine_once ON public.quarantine ((md5(md5(site_id) || md5(device_id) || md5("timestamp") || md5(reason))));
+CREATE INDEX quarantine_by_site ON public.quarantine USING hash (site_id);
 CREATE INDEX quarantine_by_stored_at ON public.quarantine (stored_at);
 
 CREATE TABLE public.tariffs (
