@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from services.sync import handlers
 from services.sync.feeds import PriceFeedService
@@ -13,6 +14,7 @@ from services.sync.service import SiteSync, SyncService
 from services.sync.settings import SyncSettings
 from services.sync.status import COLUMNS, document, row
 from shared.ports.edge_store import EdgeMirror
+from shared.runtime.arrival import Supplier, aside
 from shared.runtime.cli import UsageError, positive
 from shared.runtime.command import Command, script
 from shared.runtime.life import run_until_signalled
@@ -49,7 +51,11 @@ def parts(resources: Resources, *, interval_seconds: float | None = None, influx
     settings = load(SyncSettings, interval_seconds=interval_seconds)
     service = build(resources, batch_size=settings.batch_size, influx=influx)
     interval = timedelta(seconds=settings.interval_seconds)
-    return handlers.parts(service, clock=resources.clock, interval=interval, feeds=build_feeds(resources))
+    sync = handlers.parts(service, clock=resources.clock, interval=interval, feeds=build_feeds(resources))
+    if influx is None:
+        return sync
+    question = partial(influx.latest, site_id="nobody")  # of nothing: cheap, and it finds out whether the server knows our token
+    return replace(sync, needs=(Supplier(name="edge store", ready=partial(aside, question)),))
 
 
 def build_feeds(resources: Resources) -> PriceFeedService:

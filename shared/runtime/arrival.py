@@ -33,6 +33,7 @@ async def arrive(supplier: Supplier, stop: asyncio.Event, waiting: dict[str, str
             await asyncio.wait([asking, stopping], return_when=asyncio.FIRST_COMPLETED)
             if not asking.done():
                 asking.cancel()
+                await asyncio.wait([asking], timeout=1.0)  # it lets go of what it holds
                 return False
             try:
                 asking.result()

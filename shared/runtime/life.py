@@ -36,7 +36,7 @@ async def _live(resources: Resources, parts: Sequence[Parts], companions: Sequen
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    vitals = Vitals(bus=resources.bus, stores=resources.stores(), stop=stop)
+    vitals = Vitals(bus=resources.bus, stores=[*resources.stores(), *(need for part in parts for need in part.needs)], stop=stop)
     worker = Worker(bus=resources.bus, clock=resources.clock, parts=parts, failing=vitals.steps)
     async with _health_page(resources, worker, vitals):
         work = (_listening(worker, vitals), _ticking(worker, vitals), *(companion(stop) for companion in companions))

@@ -16,6 +16,7 @@ from shared.contracts.topology import Queue
 from shared.ports.bus import Handler, MessageBus
 from shared.ports.clock import Clock
 from shared.ports.errors import RejectedMessageError, SupplierError
+from shared.runtime.arrival import Supplier
 from shared.runtime.batching import Batcher, BatchStep
 from shared.runtime.logging import correlation, logger
 
@@ -68,6 +69,8 @@ class Parts:
     name: str
     subscriptions: Sequence[Subscription | BatchSubscription] = ()
     timers: Sequence[Timer] = ()
+    needs: Sequence[Supplier] = ()
+    """What must be there before the timers begin, besides the cloud store."""
     stopping: Sequence[Callable[[], None]] = ()
     """Called when the process is told to stop, so that long steps can end early."""
 

@@ -23,15 +23,16 @@ def environment(state_dir: Path) -> dict[str, str]:
 
 def der(*words: str | Path, state_dir: Path) -> subprocess.CompletedProcess[str]:
     """`der WORDS` until it ends."""
-    return _until_its_end([sys.executable, "-m", "services.embedded.main", *map(str, words)], state_dir, {})
+    return until_its_end([sys.executable, "-m", "services.embedded.main", *map(str, words)], state_dir, {})
 
 
 def script(name: str, *words: str | Path, state_dir: Path, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """`python NAME WORDS`, with these variables besides, until it ends."""
-    return _until_its_end([sys.executable, name, *map(str, words)], state_dir, variables or {})
+    return until_its_end([sys.executable, name, *map(str, words)], state_dir, variables or {})
 
 
-def _until_its_end(command: Sequence[str], state_dir: Path, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def until_its_end(command: Sequence[str], state_dir: Path, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """A program with these variables besides."""
     return subprocess.run(
         command, cwd=ROOT, env=environment(state_dir) | variables, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
@@ -66,10 +67,10 @@ class Living:
             time.sleep(0.05)
         raise AssertionError(f"never said {pattern!r}:\n{self.said}")
 
-    def stop(self) -> tuple[int, float]:
-        """Ctrl-C; the exit status and the seconds that it took."""
+    def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, float]:
+        """Ctrl-C, or another signal; the exit status and the seconds that it took."""
         started = time.monotonic()
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(number)
         status = self.process.wait(timeout=60)
         self._reader.join(timeout=5)
         return status, time.monotonic() - started
