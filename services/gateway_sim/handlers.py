@@ -67,6 +67,7 @@ def parts(
             Timer(name="record", every=min(service.step, TICK), step=record),
             *((_mirror_timer(mirror, clock=clock),) if mirror is not None else ()),
         ),
+        alone=True,
     )
 
 

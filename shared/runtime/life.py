@@ -23,9 +23,10 @@ Companion = Callable[[asyncio.Event], Awaitable[None]]
 def run_until_signalled(resources: Resources, parts: Sequence[Parts], *, companions: Sequence[Companion] = ()) -> int:
     """Live with these parts until SIGTERM or Ctrl-C, then let what is under way finish; returns the exit status.
 
-    Timers begin when the stores are there, messages are taken when the bus is there; what a person must mend, such as a
-    wrong password, ends the process with its error. A step that takes longer than `PATIENCE_SECONDS` to finish is abandoned:
-    every write is one transaction and every step begins where its watermark stands, so the next start does it again.
+    Timers begin when the stores are there (at once where all parts work alone), messages are taken when the bus is there; what a
+    person must mend, such as a wrong password, ends the process with its error. A step that takes longer than `PATIENCE_SECONDS`
+    to finish is abandoned: every write is one transaction and every step begins where its watermark stands, so the next start
+    does it again.
     """
     asyncio.run(_live(resources, parts, companions))
     return 0
@@ -60,7 +61,7 @@ async def _listening(worker: Worker, vitals: Vitals) -> None:
 
 
 async def _ticking(worker: Worker, vitals: Vitals) -> None:
-    for store in vitals.stores:
+    for store in () if all(part.alone for part in worker.parts) else vitals.stores:
         if not await arrive(store, vitals.stop, vitals.waiting):
             return
     await worker.tick(vitals.stop)

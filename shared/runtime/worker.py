@@ -71,6 +71,8 @@ class Parts:
     timers: Sequence[Timer] = ()
     needs: Sequence[Supplier] = ()
     """What must be there before the timers begin, besides the cloud store."""
+    alone: bool = False
+    """Whether its timers begin without any of these: what happens at the edge happens now, and is kept there."""
     stopping: Sequence[Callable[[], None]] = ()
     """Called when the process is told to stop, so that long steps can end early."""
 

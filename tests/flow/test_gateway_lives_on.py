@@ -16,7 +16,7 @@ import pytest
 
 from shared.runtime.resources import Resources
 from shared.runtime.settings import RuntimeSettings
-from tests.flow.processes import ROOT, environment
+from tests.flow.processes import ROOT, environment, living
 
 SIMULATOR = [sys.executable, str(ROOT / "run_simulator.py")]
 SIMULATE = [sys.executable, "-m", "services.embedded.main", "simulate"]
@@ -47,6 +47,16 @@ def test_after_a_pause_the_missing_readings_come_in_order_and_once_and_without_a
         assert process.stderr is not None
         assert process.stderr.read() == ""
     assert {later - earlier for earlier, later in pairwise(stamps(lines))} == {timedelta(seconds=1)}
+
+
+def test_a_gateway_that_starts_while_bus_and_cloud_are_away_records_at_once(tmp_path: Path):
+    away = {"DER_BUS_URL": "amqp://der:secret@127.0.0.1:1/", "DER_CLOUD_STORE_URL": "postgresql://der:secret@127.0.0.1:1/der"}
+    with living(str(ROOT / "run_simulator.py"), "--continuous", "--interval", "1", state_dir=tmp_path, variables=away) as gateway:
+        gateway.wait_until_it_says(r'(?s)"timestamp".*"timestamp"')
+        gateway.wait_until_it_says("cloud store|PostgreSQL")
+        gateway.wait_until_it_says("RabbitMQ at 127.0.0.1:1 does not answer")
+        assert gateway.stop()[0] == 0
+        assert "secret" not in gateway.said
 
 
 def test_a_reader_that_does_not_read_holds_nobody_up_and_gets_no_half_line(tmp_path: Path):
