@@ -28,7 +28,7 @@ class PageServer:
         """Returns when requests are taken."""
         app, _ = create(self._resources)
         self._announcements = app.state.context.announcements
-        place = bind("127.0.0.1", self._port)
+        place = bind("127.0.0.1", self._port, variable="PORT")
         self._port = place.getsockname()[1]
         ready = threading.Event()
         serve = server(app, place, ready=ready.set)
