@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+from filelock import FileLock
+
 from tests.live import flux
 
 TOKEN, READER = "the-token-of-the-tests", "a-token-that-may-only-look"
@@ -69,9 +71,10 @@ class InfluxServer:
         return f"http://{self._host}:{self._port}"
 
     def start(self) -> None:
-        self._database = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.executescript(_TABLES)
+        with FileLock(self._path.with_suffix(".lock")):  # SQLite does not wait for the change of its journal's mode
+            self._database = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.executescript(_TABLES)
         server = self._server = _Listener((self._host, self._port), _handler(self))
         self._port = server.server_address[1]
         self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
