@@ -5,6 +5,7 @@ refuses readings beyond the bucket's retention. `python -m tests.live.influx_ser
 """
 
 import argparse
+import fcntl
 import gzip
 import json
 import re
@@ -19,8 +20,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
-
-from filelock import FileLock
 
 from tests.live import flux
 
@@ -71,7 +70,8 @@ class InfluxServer:
         return f"http://{self._host}:{self._port}"
 
     def start(self) -> None:
-        with FileLock(self._path.with_suffix(".lock")):  # SQLite does not wait for the change of its journal's mode
+        with self._path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # SQLite does not wait for the change of its journal's mode
             self._database = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.executescript(_TABLES)
