@@ -75,7 +75,7 @@ class Lease:
     job: Job
     owner: str
     fence: int
-    """Grows with each claim of the job."""
+    """Grows with each claim of the job, also of one that was forgotten and requested anew later."""
     attempts: int
     """This one is counted."""
     until: datetime

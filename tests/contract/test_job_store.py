@@ -15,7 +15,7 @@ from shared.ports.errors import LeaseLostError, NotFoundError
 from shared.ports.fence import fenced, require_lease
 from shared.ports.progress_store import Progress
 from tests.contract.implementations import CLOUD_STORES, fixtures_of
-from tests.factories import NOON
+from tests.factories import NOON, a_site
 
 opened, store = fixtures_of(CLOUD_STORES)
 
@@ -55,6 +55,21 @@ def test_a_job_is_requested_once_whoever_asks(store):
     assert (record.job, record.state, record.attempts, record.requested_at) == (job(2), JobState.QUEUED, 0, NOON)
 
 
+def test_a_lease_from_before_a_job_was_forgotten_is_worth_nothing_when_it_is_asked_for_again(store):
+    store.sites.put(a_site(job().site_id))
+    late = claimed(store, owner="late")
+    store.sites.delete(job().site_id)
+    assert store.jobs.request([job()], now=NOON + SECOND) == [job()]
+    (lease,) = claim(store, owner="new", now=NOON + SECOND)
+    with fenced(late, store.jobs.require), pytest.raises(LeaseLostError):
+        note(store, "late")
+    with pytest.raises(LeaseLostError):
+        store.jobs.finish(late, now=NOON + SECOND, result={})
+    with fenced(lease, store.jobs.require):
+        note(store)
+    assert noted(store) == "mine"
+
+
 def test_requests_at_once_bring_each_job_once(store):
     with ThreadPoolExecutor(4) as pool:
         new = list(pool.map(lambda _: store.jobs.request([job(number) for number in range(40)], now=NOON), range(4)))
@@ -67,7 +82,7 @@ def test_a_claim_takes_the_oldest_of_its_kind_up_to_its_limit(store):
     store.jobs.request([job(0, kind=JobKind.TRAINING)], now=NOON)
     leases = claim(store, now=NOON + SECOND, limit=2)
     assert sorted(lease.job.site_id for lease in leases) == ["home-001", "home-002"]
-    assert {(lease.owner, lease.fence, lease.attempts, lease.until) for lease in leases} == {("one", 1, 1, NOON + SECOND + LEASE)}
+    assert {(lease.owner, lease.attempts, lease.until) for lease in leases} == {("one", 1, NOON + SECOND + LEASE)}
     record = store.jobs.get(job(2).job_id)
     assert (record.state, record.owner, record.attempts, record.due_at) == (JobState.RUNNING, "one", 1, NOON + SECOND + LEASE)
 
@@ -113,17 +128,18 @@ def test_a_failed_job_is_tried_again_when_it_is_due(store):
     record = store.jobs.get(job().job_id)
     assert (record.state, record.error, record.due_at) == (JobState.FAILED, "the store is away", NOON + 5 * SECOND)
     (again,) = claim(store, owner="two", now=NOON + 5 * SECOND)
-    assert (again.fence, again.attempts) == (2, 2)
+    assert (again.fence, again.attempts) == (lease.fence + 1, 2)
 
 
 def test_a_job_that_is_given_up_stays_so_until_a_person_asks(store):
-    store.jobs.fail(claimed(store), now=NOON, error="no such site", retry_at=None)
+    lease = claimed(store)
+    store.jobs.fail(lease, now=NOON, error="no such site", retry_at=None)
     assert claim(store, now=NOON + 100 * LEASE) == []
     assert store.jobs.request([job()], now=NOON) == []
     assert store.jobs.get(job().job_id).state is JobState.GIVEN_UP
     store.jobs.retry(job().job_id, now=NOON + LEASE)
     (again,) = claim(store, now=NOON + LEASE)
-    assert (again.attempts, again.fence) == (1, 2)
+    assert (again.attempts, again.fence) == (1, lease.fence + 1)
 
 
 def test_only_what_failed_can_be_tried_again(store):
@@ -174,7 +190,7 @@ def test_what_is_given_back_waits_as_if_nobody_had_had_it(store):
     with pytest.raises(LeaseLostError):
         store.jobs.require(lease)
     (again,) = claim(store, owner="two")
-    assert (again.attempts, again.fence) == (1, 2)
+    assert (again.attempts, again.fence) == (1, lease.fence + 1)
 
 
 def test_a_write_under_a_lease_is_kept_while_it_is_held_and_refused_when_it_is_lost(store):

@@ -71,8 +71,8 @@ def url():
             store.prices.put("epex", prices([0.1]))
             store.close()
         with psycopg.connect(address, autocommit=True) as connection:
-            connection.execute("INSERT INTO public.jobs (job_id, kind, site_id, requested_at, due_at)"
-                               " SELECT 'job-' || site_id, 'plan', site_id, now(), now() FROM public.sites")  # fmt: skip
+            connection.execute("INSERT INTO public.jobs (job_id, kind, site_id, fence, requested_at, due_at)"
+                               " SELECT 'job-' || site_id, 'plan', site_id, 0, now(), now() FROM public.sites")  # fmt: skip
         yield address
 
 

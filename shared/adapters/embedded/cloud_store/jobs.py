@@ -51,14 +51,14 @@ class SqliteJobs:
             del asked[job_id]
         if not asked:
             return []
+        # fences count on from the moment of the request: a job that was forgotten meanwhile gets none that somebody may still hold
         insert = (
-            "INSERT INTO jobs (job_id, kind, site_id, state, requested_at, due_at) VALUES (?, ?, ?, 'queued', ?, ?) ON CONFLICT DO NOTHING"
+            "INSERT INTO jobs (job_id, kind, site_id, state, fence, requested_at, due_at) VALUES (?1, ?2, ?3, 'queued', ?4, ?4, ?4)"
+            " ON CONFLICT DO NOTHING"
         )
         at = micros(now)
         with self._file.claiming() as connection:
-            return [
-                job for job_id, job in asked.items() if connection.execute(insert, (job_id, job.kind, job.site_id, at, at)).rowcount == 1
-            ]
+            return [job for job_id, job in asked.items() if connection.execute(insert, (job_id, job.kind, job.site_id, at)).rowcount == 1]
 
     def claim(
         self, kind: JobKind, *, owner: str, now: datetime, lease: timedelta, limit: int, job_ids: Collection[str] | None = None

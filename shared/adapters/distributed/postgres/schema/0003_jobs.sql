@@ -7,7 +7,7 @@ CREATE TABLE public.jobs (
   site_id text NOT NULL,
   state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'running', 'failed', 'done', 'given_up')),
   attempts bigint NOT NULL DEFAULT 0,
-  fence bigint NOT NULL DEFAULT 0,
+  fence bigint NOT NULL,
   requested_at timestamptz NOT NULL,
   due_at timestamptz NOT NULL,
   owner text,
@@ -24,14 +24,15 @@ CREATE INDEX jobs_by_request ON public.jobs (requested_at);
 CREATE INDEX jobs_by_site ON public.jobs (site_id, requested_at);
 SELECT der.guard('public.jobs', 'site_id = ANY ((SELECT der.own_sites())::text[])');
 
--- Queues what is not known yet; returns the ids of these.
+-- Queues what is not known yet; returns the ids of these. Fences count on from the moment of the request: one that is asked
+-- for again after it was forgotten gets none that somebody may still hold.
 CREATE FUNCTION der.request_jobs(ids text[], kinds text[], site_ids text[], at timestamptz) RETURNS SETOF text
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
   -- sorted: two that ask for the same jobs wait for each other in one direction
-  INSERT INTO public.jobs (job_id, kind, site_id, requested_at, due_at)
-  SELECT id, kind, site_id, at, at FROM unnest(ids, kinds, site_ids) AS asked (id, kind, site_id) ORDER BY id
+  INSERT INTO public.jobs (job_id, kind, site_id, fence, requested_at, due_at)
+  SELECT id, kind, site_id, extract(epoch FROM at) * 1000000, at, at FROM unnest(ids, kinds, site_ids) AS asked (id, kind, site_id) ORDER BY id
   ON CONFLICT (job_id) DO NOTHING
   RETURNING job_id
 $$;
