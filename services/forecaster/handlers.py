@@ -71,6 +71,15 @@ class _Steps:
         """The forecast of the site's clock hour."""
         return Job(kind=JobKind.FORECAST, site_id=site.site_id, slot=slot_of(floor_to(self.clock.now_at(site), FORECAST_EVERY)))
 
+    def renewal(self, site: Site, target: Target, version: str) -> Job:
+        """The forecast of a new model."""
+        return Job(kind=JobKind.FORECAST, site_id=site.site_id, slot=f"{target}-{version}")
+
+    def renewals(self, site: Site) -> list[Job]:
+        """What a new model asks for where its message was lost. An hour that has its forecast, as always where time stands,
+        brings none."""
+        return [self.renewal(site, *found) for found in self.service.unused_models(site_id=site.site_id, now=self.clock.now_at(site))]
+
     def training(self, site: Site) -> Job:
         """The training that is due now; one that fails is tried anew in the next hour."""
         return Job(kind=JobKind.TRAINING, site_id=site.site_id, slot=slot_of(floor_to(self.clock.now_at(site), FORECAST_EVERY)))
@@ -121,8 +130,7 @@ def parts(service: ForecastService, *, jobs: JobRegister, clock: Clock, test_sha
             case ModelTrainingCompleted(promoted=False):
                 return []
             case ModelTrainingCompleted(target=target, model_version=version):
-                slot = f"{target}-{version}"
-                return forecasts.do(Job(kind=JobKind.FORECAST, site_id=steps.site(event.site_id).site_id, slot=slot))
+                return forecasts.do(steps.renewal(steps.site(event.site_id), target, version))
         raise RejectedMessageError(f"{event.TYPE} does not belong in queue {topology.FORECASTER_RUN.name}")
 
     def on_train(event: Event) -> Sequence[Event]:
@@ -131,7 +139,7 @@ def parts(service: ForecastService, *, jobs: JobRegister, clock: Clock, test_sha
         return trainings.do(Job(kind=JobKind.TRAINING, site_id=steps.site(event.site_id).site_id, slot=message_id()))
 
     def forecast_all() -> Sequence[Event]:
-        return forecasts.share([steps.hour(site) for site in service.sites()])
+        return forecasts.share([job for site in service.sites() for job in (steps.hour(site), *steps.renewals(site))])
 
     def train_due() -> Sequence[Event]:
         return trainings.share([steps.training(site) for site in service.sites() if steps.is_training_due(site)])

@@ -11,7 +11,7 @@ from services.forecaster.model.ensemble import MODEL_NAME
 from services.forecaster.model.fallback import PREFIX, VERSION, fallback, missing_reasons
 from services.forecaster.model.promotion import Champion, Training, planned_fits, train
 from services.forecaster.model.series import COLUMNS, Series
-from services.forecaster.service.registry import Serving, manifest_of, serving
+from services.forecaster.service.registry import Serving, champion_of, manifest_of, serving
 from services.forecaster.service.results import (
     Evaluation,
     ForecastRun,
@@ -140,6 +140,16 @@ class ForecastService:
         if newest is not None and newest.model_version == model_version:
             return None
         return self.forecast(site_id=site_id, now=now)
+
+    def unused_models(self, *, site_id: str, now: datetime) -> list[tuple[Target, str]]:
+        """Versions that serve a target whose newest live forecast was made by another."""
+        found = []
+        for target in Target:
+            version = champion_of(self._models, site_id, target, problems=[])
+            newest = self._forecasts.latest(site_id=site_id, target=target, as_of=now) if version else None
+            if version and newest and newest.model_version != version:
+                found.append((target, version))
+        return found
 
     def hindcast(
         self,

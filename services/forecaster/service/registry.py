@@ -31,7 +31,7 @@ class Serving:
 def serving(models: ModelStore, *, site_id: str, target: Target, catalog_version: str) -> Serving:
     """The champion, else the newest other version that can be read and was trained on this catalog."""
     problems: list[str] = []
-    champion = _champion(models, site_id, target, problems)
+    champion = champion_of(models, site_id, target, problems)
     versions = [manifest.model_version for manifest in _versions(models, site_id, target, problems)]
     candidates = list(dict.fromkeys([*([champion] if champion else []), *versions]))
     for version in candidates:
@@ -43,7 +43,8 @@ def serving(models: ModelStore, *, site_id: str, target: Target, catalog_version
     return Serving(model=None, manifest=None, problems=tuple(problems))
 
 
-def _champion(models: ModelStore, site_id: str, target: Target, problems: list[str]) -> str | None:
+def champion_of(models: ModelStore, site_id: str, target: Target, problems: list[str]) -> str | None:
+    """The version that was promoted last, whether or not it can be read."""
     try:
         return models.champion(site_id=site_id, target=target)
     except CorruptError as problem:

@@ -95,3 +95,14 @@ def test_a_site_of_few_hours_is_not_trained_yet(home):
     begin = TABLE["timestamp"].min().to_pydatetime()
     assert parts_at(home, begin + timedelta(hours=47)).timers[1].step() == []
     assert len(parts_at(home, begin + timedelta(hours=48)).timers[1].step()) == 1
+
+
+def test_a_new_model_whose_message_was_lost_is_used_by_the_next_sweep_also_where_time_stands(home, parts):
+    assert len(handle(parts, FORECASTER_RUN, built())) == 1
+    assert any(event.promoted for event in handle(parts, FORECASTER_TRAIN, ModelTrainingRequested(site_id="home")))
+    (batch,) = parts.timers[0].step()
+    (after,) = handle(parts, FORECASTER_BATCH, batch)
+    assert isinstance(after, ForecastRunPublished)
+    champion = home.models.champion(site_id="home", target=Target.LOAD)
+    assert home.cloud.forecasts.latest(site_id="home", target=Target.LOAD).model_version == champion
+    assert parts.timers[0].step() == []
