@@ -134,7 +134,10 @@ class JobWorker:
             while waiting and not self._stopping.is_set():
                 events += self._do(waiting.popleft())
         if waiting:
-            self._store.give_back(waiting, now=self._clock.now())
+            try:
+                self._store.give_back(waiting, now=self._clock.now())
+            except SupplierError as problem:  # what was done is told all the same; the leases end by themselves
+                logger(LOG).info("jobs not given back; they wait for the end of their leases", error=str(problem))
         return events
 
     @contextmanager

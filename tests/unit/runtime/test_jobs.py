@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from shared.adapters.embedded.cloud_store import SqliteCloudStore
+from shared.adapters.embedded.cloud_store import CLOUD_SCHEMA, SqliteCloudStore
+from shared.adapters.embedded.cloud_store.jobs import FencedFile, SqliteJobs
 from shared.contracts.events import Event, ForecastBatchRequested, ForecastRunPublished, TrainingBatchRequested
 from shared.contracts.topology import FORECASTER_BATCH
 from shared.domain.errors import InvalidValueError
@@ -246,6 +247,21 @@ def test_who_is_told_to_stop_finishes_what_runs_and_gives_back_the_rest(world: W
     assert counts == {(JobKind.FORECAST, JobState.DONE): 1, (JobKind.FORECAST, JobState.QUEUED): 5}
     assert all(record.attempts == 0 for record in world.cloud.jobs.list(state=JobState.QUEUED))
     assert len(world.two.rescue()) == 5
+
+
+def test_what_was_done_is_told_also_where_the_rest_cannot_be_given_back(world: World, tmp_path: Path):
+    class AwayAtTheEnd(SqliteJobs):
+        def give_back(self, leases, *, now):
+            raise UnavailableError("the store is away")
+
+    def stopping(each: Job) -> Outcome:
+        worker.stop()
+        return world.doing(each)
+
+    work = Work(kind=JobKind.FORECAST, queue=FORECASTER_BATCH, batch=ForecastBatchRequested, size=10, run=stopping)
+    worker = JobWorker(work, store=AwayAtTheEnd(FencedFile(tmp_path / "cloud.sqlite", CLOUD_SCHEMA)), clock=world.clock)
+    (batch,) = worker.share(fleet(5))
+    assert worker.on_batch(batch) == [published("home-00")]
 
 
 def test_the_table_of_jobs_stays_bounded(world: World):
