@@ -15,6 +15,8 @@ from shared.runtime.vitals import Vitals
 from shared.runtime.worker import Parts, Worker
 
 PATIENCE_SECONDS = 5.0
+FAREWELL_SECONDS = 2.0
+"""For the bus to be closed, besides what is left of the patience."""
 
 Companion = Callable[[asyncio.Event], Awaitable[None]]
 """Something that lives beside the worker, such as an HTTP server; it returns soon after the event is set."""
@@ -46,11 +48,17 @@ async def _live(resources: Resources, parts: Sequence[Parts], companions: Sequen
         await asyncio.wait([*tasks, ending := asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
         stop.set()
         await ending
+        told = loop.time()
         _, late = await asyncio.wait(tasks, timeout=PATIENCE_SECONDS)
         if late:
             logger("runtime").warning("a step was still under way and is abandoned; the next start does it again")
             _leave()
-        await resources.bus.close()
+        closing = asyncio.ensure_future(resources.bus.close())
+        _, late = await asyncio.wait([closing], timeout=told + PATIENCE_SECONDS + FAREWELL_SECONDS - loop.time())
+        if late:
+            logger("runtime").warning("a message was still under way and goes back to its queue")
+            _leave()
+        closing.result()
     for task in tasks:
         task.result()
 

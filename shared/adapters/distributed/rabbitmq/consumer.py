@@ -108,7 +108,7 @@ class Consumer:
 
     async def _keep(self, subscription: _Subscription) -> None:
         pause = FIRST_PAUSE_SECONDS
-        while True:
+        while self._taking:  # and not for ever until it is cancelled: the library swallows that at times
             await self._until_ended(subscription)
             await _close(subscription.channel)
             try:
