@@ -251,7 +251,7 @@ def test_who_is_told_to_stop_finishes_what_runs_and_gives_back_the_rest(world: W
 
 def test_what_was_done_is_told_also_where_the_rest_cannot_be_given_back(world: World, tmp_path: Path):
     class AwayAtTheEnd(SqliteJobs):
-        def give_back(self, leases, *, now):
+        def give_back(self, leases, *, now):  # noqa: ARG002  # as the port has it
             raise UnavailableError("the store is away")
 
     def stopping(each: Job) -> Outcome:
