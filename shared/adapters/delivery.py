@@ -10,7 +10,7 @@ from enum import Enum
 import structlog
 
 from shared.contracts.topology import Queue
-from shared.ports.errors import RejectedMessageError, RetryableError, UnavailableError
+from shared.ports.errors import RejectedMessageError, RetryableError, SchemaTooNewError, SupplierError, UnavailableError
 
 STOPPED = "consumer stopped: the code is wrong, not the data; correct it and start again"
 
@@ -71,14 +71,19 @@ async def attempt(handle: Callable[[], Awaitable[None]], queue: Queue, number: i
         await handle()
     except RejectedMessageError as problem:
         return Ending(Fate.DEAD, str(problem), hopeless=True)
-    except (RetryableError, UnavailableError) as problem:
-        again = queue.shared and number < policy.attempts
-        return Ending(Fate.AGAIN if again else Fate.DEAD, str(problem))
     except Exception as problem:  # the bus's loop: a handler's bug must not end the consumer
+        if _passes(problem):
+            again = queue.shared and number < policy.attempts
+            return Ending(Fate.AGAIN if again else Fate.DEAD, str(problem))
         log.exception("handler failed by a bug", queue=queue.name, attempt=number)
         again = queue.shared and number < policy.attempts_after_bug
         return Ending(Fate.AGAIN if again else Fate.DEAD, repr(problem), hopeless=not again)
     return Ending(Fate.DONE)
+
+
+def _passes(problem: Exception) -> bool:
+    """Whether it lies with a supplier: away, or to be mended by a person (a password, a missing table). The message is good."""
+    return isinstance(problem, RetryableError | UnavailableError | SchemaTooNewError) or type(problem) is SupplierError
 
 
 @dataclass(slots=True)

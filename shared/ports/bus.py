@@ -8,9 +8,9 @@ from shared.contracts.topology import Queue
 from shared.ports.dead_letters import DeadLetters
 
 Handler = Callable[[Envelope], Awaitable[None]]
-"""Returns when the message is done. `RetryableError` (and a supplier's `UnavailableError`): deliver again later;
-`RejectedMessageError`: dead at once; anything else is a bug: logged, few retries, dead. On a per-instance queue every failure is
-logged and forgotten."""
+"""Returns when the message is done. `RetryableError` (and a supplier's `UnavailableError`, or one that a person must mend):
+deliver again later; `RejectedMessageError`: dead at once; anything else is a bug: logged, few retries, dead. On a per-instance
+queue every failure is logged and forgotten."""
 
 
 class MessageBus(Protocol):

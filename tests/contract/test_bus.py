@@ -7,7 +7,7 @@ import pytest
 from shared.contracts.envelope import wrap
 from shared.contracts.events import ModelTrainingRequested, ScheduleRunPublished, SyncWindowCompleted
 from shared.contracts.topology import API_ANNOUNCE, FEATURES_BUILD, FORECASTER_TRAIN
-from shared.ports.errors import RejectedMessageError, RetryableError, UnavailableError
+from shared.ports.errors import RejectedMessageError, RetryableError, SchemaTooNewError, SupplierError, UnavailableError
 from tests.contract.implementations import ATTEMPTS, ATTEMPTS_AFTER_BUG, BETWEEN_PROCESSES
 from tests.contract.scenarios import Inbox, bus_fixtures, dead, training, until, window
 from tests.factories import NOON
@@ -94,7 +94,11 @@ def test_no_more_than_prefetch_messages_are_handled_at_once(play, prefetch):
     play(scenario)
 
 
-@pytest.mark.parametrize("failure", [RetryableError("locked"), UnavailableError("locked")], ids=["retryable", "unavailable"])
+@pytest.mark.parametrize(
+    "failure",
+    [RetryableError("locked"), UnavailableError("locked"), SupplierError("wrong password"), SchemaTooNewError("upgrade this program")],
+    ids=["retryable", "unavailable", "to be mended", "schema too new"],
+)
 def test_a_message_is_delivered_again_until_it_is_done(play, failure):
     async def scenario(bus):
         inbox = Inbox(failure, failure)
