@@ -1,6 +1,8 @@
 """Messages and timers in, calls of the service, messages out."""
 
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import cast
@@ -8,7 +10,7 @@ from typing import cast
 import pandas as pd
 
 from services.sync.feeds import PriceFeedService, SeriesFetch
-from services.sync.service import SiteSync, SyncService
+from services.sync.service import Newcomers, SiteSync, SyncService
 from shared.contracts import topology
 from shared.contracts.events import Event, ReadingColumnsRecorded, ReadingsRecorded, SyncWindowCompleted
 from shared.contracts.reading_columns import ReadingColumns
@@ -17,7 +19,7 @@ from shared.contracts.readings import ReadingDocument
 from shared.domain.errors import InvalidValueError, require_identifier
 from shared.domain.time import Interval
 from shared.ports.clock import Clock
-from shared.ports.errors import RejectedMessageError
+from shared.ports.errors import RejectedMessageError, SupplierError
 from shared.runtime.logging import logger
 from shared.runtime.worker import BatchSubscription, Parts, Timer
 
@@ -25,19 +27,23 @@ Recorded = ReadingsRecorded | ReadingColumnsRecorded
 
 MOST_MESSAGES = 50
 """Stored together: one verdict, one write."""
+NEWCOMERS_EVERY = timedelta(seconds=1)
+"""How often the edge is asked for the announcement of a site first heard of by message."""
 FEEDS_EVERY = timedelta(minutes=5)
 """How often it is looked whether a supplier of prices could have something new; it is asked far less often."""
 
 
 def parts(service: SyncService, *, clock: Clock, interval: timedelta, feeds: PriceFeedService | None = None) -> Parts:
     """The live path, the sweep, and the prices of public suppliers."""
-    sweeping = Sweeping(service, clock)
+    newcomers = Newcomers()
+    sweeping = Sweeping(service, clock, newcomers)
 
     def store(events: Sequence[Event]) -> Sequence[Sequence[Event]]:
         messages = [_recorded(event) for event in events]
         readings = _frame(messages)
         now = clock.now()
-        said = {window.site_id: window for window in completed(service.store(readings=readings, now=now), now=now)}
+        results = newcomers.hold(service.store(readings=readings, now=now), now=now)
+        said = {window.site_id: window for window in completed(results, now=now)}
         # of a site with several messages the last one brought it about
         last = {message.site_id: place for place, message in enumerate(messages)}
         return [
@@ -50,6 +56,7 @@ def parts(service: SyncService, *, clock: Clock, interval: timedelta, feeds: Pri
         subscriptions=(BatchSubscription(queue=topology.SYNC_READINGS, handle=store, most=MOST_MESSAGES),),
         timers=(
             Timer(name="sync.sweep", every=interval, step=sweeping.step, unfinished=lambda: sweeping.unfinished),
+            Timer(name="sync.newcomers", every=NEWCOMERS_EVERY, step=sweeping.for_newcomers, unfinished=lambda: sweeping.early),
             *([] if feeds is None else [_feed_timer(feeds, clock=clock)]),
         ),
     )
@@ -79,11 +86,15 @@ def _frame(messages: Sequence[Recorded]) -> pd.DataFrame:
 class Sweeping:
     """A sweep, round by round: each round's news are published before the next begins, and a stop waits for one round alone."""
 
-    def __init__(self, service: SyncService, clock: Clock) -> None:
+    def __init__(self, service: SyncService, clock: Clock, newcomers: Newcomers) -> None:
         self._service = service
         self._clock = clock
+        self._newcomers = newcomers
+        self._stepping = threading.Lock()
         self._rounds: Iterator[list[SiteSync]] | None = None
         self._failing: set[str] = set()
+        self.early = False
+        """Whether the sweep under way was begun for a newcomer."""
 
     @property
     def unfinished(self) -> bool:
@@ -92,6 +103,22 @@ class Sweeping:
 
     def step(self) -> Sequence[Event]:
         """The next round of the sweep under way, or the first of a new one."""
+        with self._stepping:
+            return completed(self._newcomers.joined(self._round()), now=self._clock.now())
+
+    def for_newcomers(self) -> Sequence[Event]:
+        """A sweep before its time while a site waits for its announcement. That the edge is away is told by the sweep in its time."""
+        events: list[Event] = []
+        if self._newcomers.awaited and not self.unfinished:
+            self.early = True
+        if self.early:
+            with suppress(SupplierError):
+                events += self.step()
+            self.early = self.unfinished
+        now = self._clock.now()
+        return [*events, *completed(self._newcomers.given_up(now=now), now=now)]
+
+    def _round(self) -> list[SiteSync]:
         rounds = self._rounds or self._service.rounds(now=self._clock.now(), stamp=self._clock.now)
         self._rounds = None  # a round that raises ends its sweep
         results = next(rounds, None)
@@ -99,7 +126,7 @@ class Sweeping:
             return []
         self._rounds = rounds
         self._tell(results)
-        return completed(results, now=self._clock.now())
+        return results
 
     def _tell(self, results: Sequence[SiteSync]) -> None:
         """Log what was copied, and when a site begins to fail and when it works again, not each time."""

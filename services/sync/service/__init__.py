@@ -8,6 +8,7 @@ import pandas as pd
 from services.sync.service.announced import Announced
 from services.sync.service.copying import STEP, SWEEP_STEP, THOROUGH_STEP, SiteCopy, Sweep
 from services.sync.service.intake import Intake
+from services.sync.service.newcomers import Newcomers
 from services.sync.service.results import LastSweep, SiteSync, SyncStatus
 from shared.domain.time import EPOCH, Interval
 from shared.ports.edge_store import EdgeAnnouncements, EdgeStore
@@ -18,7 +19,7 @@ from shared.ports.quarantine_store import QuarantineStore
 from shared.ports.reading_store import ReadingStore
 from shared.ports.site_store import SiteStore, TariffStore
 
-__all__ = ["STEP", "LastSweep", "SiteSync", "SyncService", "SyncStatus"]
+__all__ = ["STEP", "LastSweep", "Newcomers", "SiteSync", "SyncService", "SyncStatus"]
 
 LOOK_AGAIN = timedelta(seconds=2)
 """How long a sweep works on a backlog before it looks for fresh rows again, and tells what it has done."""
