@@ -8,7 +8,7 @@ import os
 import sys
 from urllib.parse import urlsplit
 
-PATIENCE_SECONDS = 8.0
+PATIENCE_SECONDS = 4.5
 UNWELL, USAGE = 1, 2
 
 

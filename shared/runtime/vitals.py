@@ -8,7 +8,7 @@ from shared.ports.bus import MessageBus
 from shared.ports.errors import SupplierError
 from shared.runtime.arrival import Supplier
 
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 3.0
 FRESH_SECONDS = 5.0
 
 
