@@ -29,6 +29,7 @@ from shared.ports.clock import Clock
 from shared.ports.errors import RejectedMessageError
 from shared.ports.job_store import JobRegister
 from shared.runtime.jobs import LEASE, JobWorker, Outcome, Work
+from shared.runtime.logging import logger
 from shared.runtime.worker import Parts, Subscription, Timer, message_id
 
 FORECAST_EVERY = timedelta(hours=1)
@@ -57,6 +58,8 @@ class _Steps:
         else:
             run = self.service.forecast_if_due(site_id=site.site_id, now=self.clock.now_at(site))
         events = published(run)
+        for event in events:
+            logger("forecaster").info("forecast made", site_id=site.site_id, targets=" ".join(event.targets))
         return Outcome(events=events, result={"forecast_ids": [each for event in events for each in event.forecast_ids]})
 
     def train(self, job: Job) -> Outcome:
@@ -65,6 +68,8 @@ class _Steps:
             report = self.service.train(site_id=site.site_id, now=self.clock.now_at(site), test_share=self.test_share)
         except NothingToForecastError as problem:
             raise RejectedMessageError(str(problem)) from problem
+        for each in report.targets:
+            logger("forecaster").info("model tested", site_id=site.site_id, target=each.target, skill=each.skill, serves=each.promoted)
         return Outcome(events=completed(report), result={"promoted": [each.target for each in report.targets if each.promoted]})
 
     def hour(self, site: Site) -> Job:

@@ -16,6 +16,7 @@ from shared.ports.errors import NotFoundError, RejectedMessageError
 from shared.ports.job_store import JobRegister
 from shared.ports.site_store import SiteStore
 from shared.runtime.jobs import LEASE, JobWorker, Outcome, Work
+from shared.runtime.logging import logger
 from shared.runtime.worker import Parts, Subscription, Timer, message_id
 
 BATCH = 20
@@ -39,6 +40,9 @@ class _Steps:
 
     def plan(self, job: Job) -> Outcome:
         schedule = self.service.plan(site_id=job.site_id, now=self.clock.now_at(self.site(job.site_id)))
+        logger("optimizer").info(
+            "schedule made", site_id=job.site_id, schedule_id=schedule.schedule_id, status=schedule.status, revision=schedule.revision
+        )
         return Outcome(events=[published(schedule)], result={"schedule_id": schedule.schedule_id, "status": schedule.status})
 
     def site(self, site_id: str) -> Site:
