@@ -5,9 +5,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -73,7 +74,15 @@ class Database:
     def kill(self) -> None:
         """As a power cut would: every process of the server at once."""
         assert self.process is not None
+        number = self.process.pid  # its backends are in groups of their own, and hold the shared memory as long as they live
+        backends = [int(word) for word in Path(f"/proc/{number}/task/{number}/children").read_text("ascii").split()]
         stop(self.process, signal.SIGKILL)
+        for backend in backends:
+            with suppress(ProcessLookupError):
+                os.kill(backend, signal.SIGKILL)
+        end = time.monotonic() + 5.0
+        while any(Path(f"/proc/{backend}").exists() for backend in backends) and time.monotonic() < end:
+            time.sleep(0.01)
         (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
 
     def end(self) -> None:
