@@ -31,11 +31,21 @@ class Envelope(Wire):
         try:
             model = EVENTS[self.type]
         except KeyError:
-            raise UnknownEventError(f"message type is {self.type!r}: this program knows {', '.join(sorted(EVENTS))}") from None
+            raise UnknownEventError(f"message type is {self.type!r}: {_what_is_known(self.type)}") from None
         try:
             return model.model_validate(self.data)
         except ValidationError as problem:
             raise UnknownEventError(f"message of type {self.type!r} is malformed: {first_flaw(problem)}") from None
+
+
+def _what_is_known(type_: str) -> str:
+    name, _, major = type_.rpartition(".v")
+    others = sorted(known for known in EVENTS if known.rpartition(".v")[0] == name)
+    if not others:
+        return f"this program knows {', '.join(sorted(EVENTS))}"
+    newer = major.isdigit() and int(major) > int(others[-1].rpartition(".v")[2])
+    remedy = "upgrade this program, then replay the message" if newer else "upgrade the program that sent it"
+    return f"this program knows {', '.join(others)}; {remedy}"
 
 
 def wrap(event: Event, *, source: str, time: datetime, cause: Envelope | None = None, correlation_id: str | None = None) -> Envelope:

@@ -162,7 +162,11 @@ class InProcessBus:
 
     def _bury(self, queue: Queue, message: _Message, reason: str) -> None:
         envelope = message.envelope
-        log.warning("message given up", queue=queue.dead or queue.name, type=envelope.type, attempts=message.attempts, reason=reason)
+        log.warning(
+            "message given up",
+            queue=queue.dead or queue.name, type=envelope.type, attempts=message.attempts, reason=reason,
+            correlation_id=envelope.correlationid,
+        )  # fmt: skip
         if not queue.shared:
             return
         letter = DeadLetter(

@@ -120,3 +120,17 @@ def test_a_batch_has_a_limit():
     reading = SAMPLES[0].readings[0]
     with pytest.raises(ValidationError):
         ReadingsRecorded(site_id="home", readings=[reading] * 10_001)
+
+
+@pytest.mark.parametrize(
+    ("type_", "remedy"),
+    [
+        ("telemetry.reading.recorded.v3", "recorded.v2; upgrade this program, then replay the message$"),
+        ("telemetry.reading.recorded.v0", "recorded.v2; upgrade the program that sent it$"),
+        ("telemetry.reading.guessed.v1", "this program knows .*telemetry.reading.recorded.v2"),
+    ],
+)
+def test_an_unknown_type_or_version_is_told_with_what_is_known_and_what_to_do(type_, remedy):
+    envelope = Envelope(id="1", type=type_, source="test", time=NOW, correlationid="1", data={})
+    with pytest.raises(UnknownEventError, match=remedy):
+        envelope.event()

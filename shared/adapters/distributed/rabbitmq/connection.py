@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import Context
 from typing import Generic, Protocol, TypeVar
 
 import aio_pika
@@ -79,7 +80,8 @@ class Link(Generic[Session]):
         if self._session is None and self.lost_at is None:
             async with self._opening:
                 if self._session is None and self.lost_at is None:
-                    await self._open()
+                    # it outlives the message that first needs it: what is logged of it later is not about that one
+                    await asyncio.create_task(self._open(), context=Context())
         while (session := self._session) is None:
             await self._ready.wait()
         return session

@@ -171,7 +171,11 @@ class Consumer:
         """
         queue = self._queue
         if ending.fate is Fate.DEAD:
-            log.warning("message given up", queue=queue.dead or queue.name, type=message.type, attempts=attempts, reason=ending.reason)
+            log.warning(
+                "message given up",
+                queue=queue.dead or queue.name, type=message.type, attempts=attempts, reason=ending.reason,
+                correlation_id=message.correlation_id,
+            )  # fmt: skip
         if not queue.shared:
             return True
         headers = wire.history(message, queue, attempts=attempts, reason=ending.reason, now=datetime.now(UTC))
