@@ -18,7 +18,7 @@ from shared.ports.clock import Clock
 from shared.ports.errors import RejectedMessageError, SupplierError
 from shared.runtime.arrival import Supplier
 from shared.runtime.batching import Batcher, BatchStep
-from shared.runtime.logging import correlation, logger
+from shared.runtime.logging import correlation, current_correlation, logger
 
 _message_id: ContextVar[str | None] = ContextVar("message_id", default=None)
 
@@ -134,7 +134,7 @@ class Worker:
         """Publish what a step did. A bus that does not answer is reported and forgotten: the next sweep makes up for it."""
         for event in events:
             try:
-                await self.bus.publish(wrap(event, source=source, time=self.clock.now(), cause=cause))
+                await self.bus.publish(wrap(event, source=source, time=self.clock.now(), cause=cause, correlation_id=current_correlation()))
             except SupplierError as problem:
                 if event.TYPE not in self._unpublished:
                     self._unpublished.add(event.TYPE)
@@ -178,6 +178,10 @@ class Worker:
             ticks = max(ticks + 1, int((loop.time() - started) // interval) + 1)
 
     async def _run(self, source: str, timer: Timer) -> None:
+        with correlation(str(uuid4())):  # what begins here can be followed through what others make of it
+            await self._stepped(source, timer)
+
+    async def _stepped(self, source: str, timer: Timer) -> None:
         log, name = logger(source), f"{source}.{timer.name}"
         try:
             events = await asyncio.to_thread(timer.step)

@@ -117,6 +117,25 @@ class TestATimer:
         )
         assert heard == [PUBLISHED]
 
+    def test_gives_each_run_a_correlation_id_and_its_messages_the_same(self):
+        known: list[str | None] = []
+        heard: list[Envelope] = []
+
+        async def hear(envelope: Envelope) -> None:
+            heard.append(envelope)
+
+        def step() -> list[ScheduleRunPublished]:
+            known.append(current_correlation())
+            return [PUBLISHED, PUBLISHED]
+
+        async def story(life: Life) -> None:
+            await life.bus.consume(GATEWAY_SCHEDULE, hear)
+            await until(lambda: len(heard) >= 4)
+
+        live(Parts(name="optimizer", timers=[Timer(name="sweep", every=TICK, step=step)]), story=story)
+        assert [envelope.correlationid for envelope in heard[:4]] == [known[0], known[0], known[1], known[1]]
+        assert known[0] != known[1]
+
     def test_that_fails_is_shown_as_failing_tried_again_and_reported_once_until_it_works(self):
         outcomes = [UnavailableError("locked"), UnavailableError("still locked"), None]
         seen: list[dict[str, str]] = []
