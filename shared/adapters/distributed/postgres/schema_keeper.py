@@ -44,7 +44,7 @@ class PostgresSchema:
         if role not in ROLES:
             raise InvalidValueError("role", role, f"must be one of {', '.join(ROLES)}")
         if len(password) < _SHORTEST_PASSWORD:
-            raise InvalidValueError("password", "too short", f"must have at least {_SHORTEST_PASSWORD} characters")
+            raise InvalidValueError(f"password of login {name!r}", "too short", f"must have at least {_SHORTEST_PASSWORD} characters")
         with self._connected() as connection, connection.transaction():
             there = connection.execute(_IS_OURS, {"name": name, "ours": list(ROLES)}).fetchone()
             if there == (False,):
