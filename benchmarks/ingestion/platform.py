@@ -88,13 +88,13 @@ class Platform:
     def log(self) -> Path:
         return self.folder / "sync.log"
 
-    def until(self, condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
+    def until(self, condition: Callable[[], bool], *, every: float = 0.05, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait for a condition while sync lives. Raises `RuntimeError` with the end of its log."""
         end = time.monotonic() + seconds
         while not condition():
             if (self.sync is not None and self.sync.poll() is not None) or time.monotonic() > end:
                 raise RuntimeError(f"sync did not do its work:\n{self.log.read_text(errors='replace')[-3000:]}")
-            time.sleep(0.05)
+            time.sleep(every)
 
     def rows(self) -> int:
         """Readings in the cloud store."""
