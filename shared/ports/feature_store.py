@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from shared.domain.feature import FeatureCatalog
@@ -20,6 +21,14 @@ class FeatureStore(Protocol):
 
     def read(self, *, site_id: str, catalog_version: str | None, interval: Interval) -> pd.DataFrame:
         """Rows sorted by timestamp; `catalog_version` None is the newest that the site has."""
+        ...
+
+    def read_many(self, *, site_ids: Sequence[str], interval: Interval, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        """Rows of many sites, each of its newest catalog, in frames of `site_id`, `timestamp` and `columns` (None: all of a catalog).
+
+        Each frame holds whole sites, sorted by site and timestamp, and the next goes on behind it: what is not kept takes no
+        memory. Sites without rows in the interval are left out; a column that a catalog does not have is NaN.
+        """
         ...
 
     def catalog(self, *, site_id: str) -> FeatureCatalog | None:

@@ -27,6 +27,7 @@ from shared.ports.schedule_store import ScheduleStore
 from shared.ports.site_store import SiteStore, TariffStore
 from shared.ports.store_schema import StoreSchema
 from shared.ports.weather import WeatherFeed, WeatherHistory
+from shared.ports.weather_store import WeatherStore
 from shared.runtime.arrival import Supplier, aside
 from shared.runtime.cli import UsageError
 from shared.runtime.logging import set_up
@@ -55,6 +56,8 @@ class CloudStore(Protocol):
     def quarantine(self) -> QuarantineStore: ...
     @property
     def prices(self) -> PriceStore: ...
+    @property
+    def weather(self) -> WeatherStore: ...
     @property
     def features(self) -> FeatureStore: ...
     @property
@@ -226,6 +229,10 @@ class Resources:
     @property
     def prices(self) -> PriceStore:
         return self._cloud.prices
+
+    @property
+    def weather(self) -> WeatherStore:
+        return self._cloud.weather
 
     @property
     def features(self) -> FeatureStore:

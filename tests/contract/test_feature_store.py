@@ -112,3 +112,30 @@ def test_features_are_there_after_a_restart_and_may_be_changed_by_their_reader(o
         found = second.features.read(site_id="home", catalog_version=None, interval=EVER)
         found["load_kw"] *= 2
         assert found["load_kw"].tolist() == [2.0]
+
+
+def test_rows_of_many_sites_come_in_order_with_the_chosen_columns_of_each_newest_catalog(store):
+    store.features.write(site_id="two", catalog=a_catalog("v1", "load_kw", "solar_kw"), rows=rows_of([1.0, 2.0], [3.0, 4.0]))
+    store.features.write(site_id="one", catalog=a_catalog("v0"), rows=rows_of([9.0]))
+    store.features.write(site_id="one", catalog=a_catalog("v1", "load_kw", "solar_kw"), rows=rows_of([5.0, 6.0, 7.0], [0.0, 0.0, 0.0]))
+    store.features.write(site_id="plain", catalog=a_catalog("v2"), rows=rows_of([8.0]))
+    store.features.write(site_id="other", catalog=a_catalog("v1"), rows=rows_of([0.0]))
+    late = a_catalog("v1", "load_kw", "solar_kw")
+    store.features.write(site_id="before", catalog=late, rows=rows_of([1.0], [1.0], start=NOON - STEP))
+    asked = ["two", "plain", "one", "before", "nobody", "one"]
+    interval = Interval(start=NOON, end=NOON + 2 * STEP)
+    frames = list(store.features.read_many(site_ids=asked, interval=interval, columns=["solar_kw"]))
+    assert all(list(frame.columns) == ["site_id", "timestamp", "solar_kw"] for frame in frames)
+    found = pd.concat(frames, ignore_index=True)
+    assert found["site_id"].tolist() == ["one", "one", "plain", "two", "two"]
+    assert found["timestamp"].tolist() == [NOON, NOON + STEP, NOON, NOON, NOON + STEP]
+    np.testing.assert_array_equal(found["solar_kw"].to_numpy(), [0.0, 0.0, np.nan, 3.0, 4.0])
+
+
+def test_more_sites_than_one_frame_holds_come_whole(store):
+    sites = [f"home-{number:03}" for number in range(103)]
+    for site_id in sites:
+        store.features.write(site_id=site_id, catalog=a_catalog(), rows=rows_of([1.0, np.nan]))
+    found = pd.concat(store.features.read_many(site_ids=sites, interval=EVER), ignore_index=True)
+    assert found["site_id"].tolist() == [site_id for site_id in sites for _ in range(2)]
+    assert list(found.columns) == ["site_id", "timestamp", "load_kw"]

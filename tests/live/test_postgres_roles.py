@@ -26,6 +26,7 @@ MATRIX = {
     "public.devices": (SEE, SEE),
     "public.quarantine": (SEE | ADD, SEE),
     "public.prices": (SEE, SEE),
+    "public.weather": (SEE, set()),
     "public.feature_catalogs": (set(), SEE),
     "public.features": (set(), SEE),
     "public.forecasts": (set(), SEE),
@@ -49,7 +50,7 @@ DEFINERS = {
         name: {"der_service", "der_sync"}
         for name in (
             "der.begin_readings", "der.stage_readings", "der.merge_readings", "der.put_site", "der.put_tariff", "der.put_prices",
-            "der.put_progress", "der.begin_call", "der.end_call", "der.parts_of", "public.der_stage",
+            "der.put_progress", "der.put_weather", "der.forget_weather", "der.begin_call", "der.end_call", "der.parts_of", "public.der_stage",
         )
     },
 }  # fmt: skip

@@ -12,6 +12,7 @@ from shared.adapters.distributed.postgres.readings import PostgresReadings
 from shared.adapters.distributed.postgres.savings import PostgresSavings
 from shared.adapters.distributed.postgres.schedules import PostgresSchedules
 from shared.adapters.distributed.postgres.sites import PostgresSites, PostgresTariffs
+from shared.adapters.distributed.postgres.weather import PostgresWeather
 
 __all__ = ["Patience", "PostgresCloudStore"]
 
@@ -29,6 +30,7 @@ class PostgresCloudStore:
         self.readings = PostgresReadings(self._database)
         self.quarantine = PostgresQuarantine(self._database)
         self.prices = PostgresPrices(self._database)
+        self.weather = PostgresWeather(self._database)
         self.features = PostgresFeatures(self._database)
         self.forecasts = PostgresForecasts(self._database)
         self.schedules = PostgresSchedules(self._database)

@@ -1,16 +1,19 @@
 """Feature tables: an array of `double precision` for each site, catalog and step."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from psycopg import sql
 
 from shared.adapters.distributed.postgres.binary_copy import arrays, copy_of, instants, longs
 from shared.adapters.distributed.postgres.database import Connection, PostgresDatabase
 from shared.adapters.embedded.columns import column_micros, require_columns, utc_column
+from shared.adapters.feature_frames import batches, frame_of_sites
 from shared.domain.errors import InvalidValueError
 from shared.domain.feature import Availability, FeatureCatalog, FeatureSpec
 from shared.domain.time import Interval
@@ -18,6 +21,11 @@ from shared.domain.time import Interval
 _NEWEST = (
     "SELECT catalog_id, document FROM public.feature_catalogs"
     " WHERE site_id = %(site)s AND (%(version)s::text IS NULL OR version = %(version)s) ORDER BY written DESC LIMIT 1"
+)
+
+_NEWEST_OF_MANY = (
+    "SELECT DISTINCT ON (site_id) site_id, catalog_id, document FROM public.feature_catalogs"
+    " WHERE site_id = ANY (%s) ORDER BY site_id, written DESC"
 )
 
 
@@ -54,13 +62,21 @@ class PostgresFeatures:
             'SELECT "timestamp", "values" FROM public.features'
             ' WHERE catalog_id = {catalog} AND "timestamp" >= {start} AND "timestamp" < {end} ORDER BY "timestamp"'
         ).format(catalog=catalog_id, start=interval.start, end=interval.end)
-        table = self._database.table(query).combine_chunks()
-        packed = table.column(1).combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        # columns of their own memory: a frame of this many columns is read and changed by column
-        values = np.asfortranarray(packed.reshape(len(table), len(catalog.names)), dtype=np.float64)
-        frame = pd.DataFrame(values, columns=list(catalog.names))
-        frame.insert(0, "timestamp", table.column(0).to_pandas())
-        return frame
+        return _frame(self._database.table(query), catalog.names)
+
+    def read_many(self, *, site_ids: Sequence[str], interval: Interval, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        with self._database.read() as connection:
+            newest: list[Any] = connection.execute(_NEWEST_OF_MANY, (list(site_ids),)).fetchall()
+        for document, sites in batches(newest):
+            query = sql.SQL(
+                "SELECT q.* FROM unnest({catalogs}::bigint[]) WITH ORDINALITY AS c (catalog_id, n) CROSS JOIN LATERAL ("
+                'SELECT f."timestamp", f."values", c.n FROM public.features AS f WHERE f.catalog_id = c.catalog_id'
+                ' AND f."timestamp" >= {start} AND f."timestamp" < {end} ORDER BY f."timestamp") AS q'
+            ).format(catalogs=[number for _, number in sites], start=interval.start, end=interval.end)
+            table = self._database.table(query)
+            if len(table):
+                of_row = table.column(2).to_numpy() - 1
+                yield frame_of_sites(_frame(table, _catalog(document).names), [site_id for site_id, _ in sites], of_row, columns)
 
     def catalog(self, *, site_id: str) -> FeatureCatalog | None:
         found = self._newest(site_id, None)
@@ -97,6 +113,16 @@ def _remember(connection: Connection, site_id: str, catalog: FeatureCatalog) -> 
     if _catalog(stored).names != catalog.names:
         raise InvalidValueError("catalog version", catalog.version, "is stored with other columns; a changed catalog needs a new version")
     return int(catalog_id)
+
+
+def _frame(answer: pa.Table, names: Sequence[str]) -> pd.DataFrame:
+    """Of an answer whose first columns are the timestamp and the values."""
+    table = answer.combine_chunks()
+    packed = table.column(1).combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    # columns of their own memory: a frame of this many columns is read and changed by column
+    frame = pd.DataFrame(np.asfortranarray(packed.reshape(len(table), len(names)), dtype=np.float64), columns=list(names))
+    frame.insert(0, "timestamp", table.column(0).to_pandas())
+    return frame
 
 
 def _catalog(stored: dict[str, Any]) -> FeatureCatalog:

@@ -12,6 +12,7 @@ from shared.adapters.distributed.supabase.savings import SupabaseSavings
 from shared.adapters.distributed.supabase.schedules import SupabaseSchedules
 from shared.adapters.distributed.supabase.sites import SupabaseSites, SupabaseTariffs
 from shared.adapters.distributed.supabase.transport import Patience
+from shared.adapters.distributed.supabase.weather import SupabaseWeather
 
 __all__ = ["Patience", "SupabaseCloudStore"]
 
@@ -26,6 +27,7 @@ class SupabaseCloudStore:
         self.readings = SupabaseReadings(self._rest)
         self.quarantine = SupabaseQuarantine(self._rest)
         self.prices = SupabasePrices(self._rest)
+        self.weather = SupabaseWeather(self._rest)
         self.features = SupabaseFeatures(self._rest)
         self.forecasts = SupabaseForecasts(self._rest)
         self.schedules = SupabaseSchedules(self._rest)

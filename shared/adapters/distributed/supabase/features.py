@@ -1,6 +1,7 @@
 """Feature tables: one array of numbers for each site, catalog and step."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from shared.adapters.distributed.supabase.rest import Rest
 from shared.adapters.distributed.supabase.wire import cut, floats, numbers
 from shared.adapters.embedded.columns import closed, column_micros, micros, require_columns, utc_column
+from shared.adapters.feature_frames import frame_of_sites
 from shared.domain.errors import InvalidValueError
 from shared.domain.feature import Availability, FeatureCatalog, FeatureSpec
 from shared.domain.time import Interval
@@ -52,6 +54,12 @@ class SupabaseFeatures:
         frame = pd.DataFrame(np.asfortranarray(matrix), columns=list(names))
         frame.insert(0, "timestamp", utc_column(stamps))
         return frame
+
+    def read_many(self, *, site_ids: Sequence[str], interval: Interval, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        for site_id in sorted(set(site_ids)):
+            frame = self.read(site_id=site_id, catalog_version=None, interval=interval)
+            if len(frame):
+                yield frame_of_sites(frame, [site_id], np.zeros(len(frame), dtype=np.int64), columns)
 
     def catalog(self, *, site_id: str) -> FeatureCatalog | None:
         found = self._rest.read("catalog", {"site_id": site_id, "version": None})

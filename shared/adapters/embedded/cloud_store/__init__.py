@@ -13,6 +13,7 @@ from shared.adapters.embedded.cloud_store.savings import SqliteSavings
 from shared.adapters.embedded.cloud_store.schedules import SqliteSchedules
 from shared.adapters.embedded.cloud_store.sites import SqliteSites
 from shared.adapters.embedded.cloud_store.tariffs import SqliteTariffs
+from shared.adapters.embedded.cloud_store.weather import SqliteWeather
 from shared.adapters.embedded.sqlite import Schema
 
 CLOUD_SCHEMA = Schema(application_id=0x44455243, folder="cloud")  # "DERC"
@@ -28,6 +29,7 @@ class SqliteCloudStore:
         self.readings = SqliteReadings(self._file)
         self.quarantine = SqliteQuarantine(self._file)
         self.prices = SqlitePrices(self._file)
+        self.weather = SqliteWeather(self._file)
         self.features = SqliteFeatures(self._file)
         self.forecasts = SqliteForecasts(self._file)
         self.schedules = SqliteSchedules(self._file)

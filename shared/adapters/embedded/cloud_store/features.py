@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -9,12 +10,19 @@ import pandas as pd
 
 from shared.adapters.embedded.columns import closed, column_micros, micros, require_columns, utc_column
 from shared.adapters.embedded.sqlite import SqliteFile
+from shared.adapters.feature_frames import batches, frame_of_sites
 from shared.domain.errors import InvalidValueError
 from shared.domain.feature import Availability, FeatureCatalog, FeatureSpec
 from shared.domain.time import Interval
 
 _NEWEST = (
     "SELECT catalog_id, document FROM feature_catalogs WHERE site_id = ?1 AND (?2 IS NULL OR version = ?2) ORDER BY written DESC LIMIT 1"
+)
+
+_NEWEST_OF_MANY = (
+    # with max() SQLite takes the other columns from the row that holds the maximum
+    "SELECT site_id, catalog_id, document FROM (SELECT site_id, catalog_id, document, max(written) FROM feature_catalogs"
+    " WHERE site_id IN (SELECT value FROM json_each(?)) GROUP BY site_id) ORDER BY site_id"
 )
 
 
@@ -47,12 +55,21 @@ class SqliteFeatures:
                 'SELECT timestamp, "values" FROM features WHERE catalog_id = ? AND timestamp >= ? AND timestamp < ? ORDER BY timestamp',
                 (found[0], micros(interval.start), micros(interval.end)),
             ).fetchall()
-        names = _catalog(found[1]).names
-        values = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f8").reshape(len(rows), len(names))
-        # columns of their own memory: a frame of this many columns is read and changed by column
-        frame = pd.DataFrame(np.asfortranarray(values, dtype=np.float64), columns=list(names))
-        frame.insert(0, "timestamp", utc_column([row[0] for row in rows]))
-        return frame
+        return _frame(found[1], [row[0] for row in rows], [row[1] for row in rows])
+
+    def read_many(self, *, site_ids: Sequence[str], interval: Interval, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        with self._file.read() as connection:
+            newest = connection.execute(_NEWEST_OF_MANY, (json.dumps(list(site_ids)),)).fetchall()
+        for document, sites in batches(newest):
+            with self._file.read() as connection:
+                rows = connection.execute(
+                    'SELECT c.key, f.timestamp, f."values" FROM json_each(?) AS c CROSS JOIN features AS f'
+                    " ON f.catalog_id = c.value AND f.timestamp >= ? AND f.timestamp < ? ORDER BY c.key, f.timestamp",
+                    (json.dumps([number for _, number in sites]), micros(interval.start), micros(interval.end)),
+                ).fetchall()
+            if rows:
+                of_row, stamps, packed = zip(*rows, strict=True)
+                yield frame_of_sites(_frame(document, stamps, packed), [site_id for site_id, _ in sites], np.array(of_row), columns)
 
     def catalog(self, *, site_id: str) -> FeatureCatalog | None:
         with self._file.read() as connection:
@@ -82,6 +99,15 @@ def _remember(connection: sqlite3.Connection, site_id: str, catalog: FeatureCata
     if _catalog(stored).names != catalog.names:
         raise InvalidValueError("catalog version", catalog.version, "is stored with other columns; a changed catalog needs a new version")
     return int(catalog_id)
+
+
+def _frame(document: str, stamps: Sequence[int], packed: Sequence[bytes]) -> pd.DataFrame:
+    names = _catalog(document).names
+    values = np.frombuffer(b"".join(packed), dtype="<f8").reshape(len(packed), len(names))
+    # columns of their own memory: a frame of this many columns is read and changed by column
+    frame = pd.DataFrame(np.asfortranarray(values, dtype=np.float64), columns=list(names))
+    frame.insert(0, "timestamp", utc_column(stamps))
+    return frame
 
 
 def _catalog(document: str) -> FeatureCatalog:
