@@ -9,7 +9,7 @@ from typing import cast
 
 import pandas as pd
 
-from services.sync.feeds import PriceFeedService, SeriesFetch
+from services.sync.feeds import PlaceFetch, PriceFeedService, SeriesFetch, WeatherFeedService
 from services.sync.service import Newcomers, SiteSync, SyncService
 from shared.contracts import topology
 from shared.contracts.events import Event, ReadingColumnsRecorded, ReadingsRecorded, SyncWindowCompleted
@@ -30,11 +30,18 @@ MOST_MESSAGES = 50
 NEWCOMERS_EVERY = timedelta(seconds=1)
 """How often the edge is asked for the announcement of a site first heard of by message."""
 FEEDS_EVERY = timedelta(minutes=5)
-"""How often it is looked whether a supplier of prices could have something new; it is asked far less often."""
+"""How often it is looked whether a supplier could have something new; it is asked far less often."""
 
 
-def parts(service: SyncService, *, clock: Clock, interval: timedelta, feeds: PriceFeedService | None = None) -> Parts:
-    """The live path, the sweep, and the prices of public suppliers."""
+def parts(
+    service: SyncService,
+    *,
+    clock: Clock,
+    interval: timedelta,
+    feeds: PriceFeedService | None = None,
+    weather: WeatherFeedService | None = None,
+) -> Parts:
+    """The live path, the sweep, and the prices and the weather of public suppliers."""
     newcomers = Newcomers()
     sweeping = Sweeping(service, clock, newcomers)
 
@@ -58,6 +65,7 @@ def parts(service: SyncService, *, clock: Clock, interval: timedelta, feeds: Pri
             Timer(name="sync.sweep", every=interval, step=sweeping.step, unfinished=lambda: sweeping.unfinished),
             Timer(name="sync.newcomers", every=NEWCOMERS_EVERY, step=sweeping.for_newcomers, unfinished=lambda: sweeping.early),
             *([] if feeds is None else [_feed_timer(feeds, clock=clock)]),
+            *([] if weather is None else [_weather_timer(weather, clock=clock)]),
         ),
     )
 
@@ -152,10 +160,42 @@ def _feed_timer(feeds: PriceFeedService, *, clock: Clock) -> Timer:
         now = clock.now()
         fetched = feeds.fetch(now=now, now_at=clock.now_at)
         _tell_of_feeds(fetched, away)
-        sites = sorted({site_id for series in fetched if series.rows for site_id in series.site_ids})
-        return [SyncWindowCompleted(site_id=site_id, start=now, end=now, accepted=0, rejected=0) for site_id in sites]
+        return _news(fetched, now)
 
     return Timer(name="sync.prices", every=FEEDS_EVERY, step=fetch)
+
+
+def _weather_timer(weather: WeatherFeedService, *, clock: Clock) -> Timer:
+    away: set[str] = set()
+
+    def fetch() -> Sequence[Event]:
+        now = clock.now()
+        fetched = weather.fetch(now=now, now_at=clock.now_at)
+        _tell_of_weather(fetched, away)
+        return _news(fetched, now)
+
+    return Timer(name="sync.weather", every=FEEDS_EVERY, step=fetch)
+
+
+def _news(fetched: Sequence[SeriesFetch] | Sequence[PlaceFetch], now: datetime) -> list[SyncWindowCompleted]:
+    """One message for each site for which a supplier said something new."""
+    sites = sorted({site_id for one in fetched if one.rows for site_id in one.site_ids})
+    return [SyncWindowCompleted(site_id=site_id, start=now, end=now, accepted=0, rejected=0) for site_id in sites]
+
+
+def _tell_of_weather(fetched: Sequence[PlaceFetch], away: set[str]) -> None:
+    """Log new weather, and when the supplier goes away and when it is back, not each time and not for each place."""
+    log = logger("sync")
+    if rows := sum(place.rows for place in fetched):
+        log.info("weather fetched", places=sum(place.rows > 0 for place in fetched), rows=rows)
+    problems = sorted({place.problem for place in fetched if place.problem is not None})
+    for problem in problems:
+        if problem not in away:
+            log.warning("no newer weather; the last known stays in use and it is tried again", error=problem)
+    if away and not problems:
+        log.info("weather is to be had again")
+    away.clear()
+    away.update(problems)
 
 
 def _tell_of_feeds(fetched: Sequence[SeriesFetch], away: set[str]) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 
 from services.sync import handlers
-from services.sync.feeds import PriceFeedService
+from services.sync.feeds import PriceFeedService, WeatherFeedService
 from services.sync.service import SiteSync, SyncService
 from services.sync.settings import SyncSettings
 from services.sync.status import COLUMNS, document, row
@@ -51,7 +51,9 @@ def parts(resources: Resources, *, interval_seconds: float | None = None, influx
     settings = load(SyncSettings, interval_seconds=interval_seconds)
     service = build(resources, batch_size=settings.batch_size, influx=influx)
     interval = timedelta(seconds=settings.interval_seconds)
-    sync = handlers.parts(service, clock=resources.clock, interval=interval, feeds=build_feeds(resources))
+    sync = handlers.parts(
+        service, clock=resources.clock, interval=interval, feeds=build_feeds(resources), weather=build_weather(resources, settings)
+    )
     if influx is None:
         return sync
     question = partial(influx.latest, site_id="nobody")  # of nothing: cheap, and it finds out whether the server knows our token
@@ -66,6 +68,15 @@ def build_feeds(resources: Resources) -> PriceFeedService:
         readings=resources.readings,
         prices=resources.prices,
         feed=lambda: resources.price_feed,
+    )
+
+
+def build_weather(resources: Resources, settings: SyncSettings) -> WeatherFeedService | None:
+    """What fetches weather, on these resources; None where no supplier is named."""
+    if settings.weather is None:
+        return None
+    return WeatherFeedService(
+        sites=resources.sites, readings=resources.readings, weather=resources.weather, feed=lambda: resources.weather_feed
     )
 
 
@@ -99,7 +110,7 @@ def execute(options: argparse.Namespace, resources: Resources) -> int:
     service = build(resources, batch_size=settings.batch_size, influx=influx)
     if options.status:
         return _status(service, resources, as_json=as_json, nothing=_nothing(where))
-    return _once(service, resources, nothing=_nothing(where))
+    return _once(service, resources, settings, nothing=_nothing(where))
 
 
 def _influx_settings(options: argparse.Namespace) -> InfluxSettings | None:
@@ -120,7 +131,7 @@ def _nothing(influx: InfluxSettings | None) -> str:
     return f"nothing to copy: {place} has no readings yet; make some with: python run_simulator.py --once{option}"
 
 
-def _once(service: SyncService, resources: Resources, *, nothing: str) -> int:
+def _once(service: SyncService, resources: Resources, settings: SyncSettings, *, nothing: str) -> int:
     clock = resources.clock
     with progress("Copying readings", service.backlog(now=clock.now())) as advance:
         results = service.sweep(now=clock.now(), stamp=clock.now, report=advance)
@@ -132,6 +143,10 @@ def _once(service: SyncService, resources: Resources, *, nothing: str) -> int:
     for series in build_feeds(resources).fetch(now=clock.now(), now_at=clock.now_at):
         told = f"{series.rows:,} new prices" if series.problem is None else f"{series.rows:,} new prices; {series.problem}"
         print(f"{series.series_id}: {told}", file=sys.stderr)
+    weather = build_weather(resources, settings)
+    for place in weather.fetch(now=clock.now(), now_at=clock.now_at) if weather else []:
+        told = f"{place.rows:,} new hours" if place.problem is None else f"{place.rows:,} new hours; {place.problem}"
+        print(f"weather of {place.place}: {told}", file=sys.stderr)
     return 1 if any(result.error for result in results) else 0
 
 
