@@ -1,4 +1,4 @@
-"""Models in a folder: `<site>/<target>/versions/<version>/` holds a manifest and its files, `champion.json` names who serves."""
+"""Models in a folder: `<owner>/<target>/versions/<version>/` holds a manifest and its files, `promotions.jsonl` says who served when."""
 
 import hashlib
 import json
@@ -10,13 +10,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 from shared.domain.errors import InvalidValueError, require_identifier
 from shared.domain.forecast import Target
 from shared.ports.errors import CorruptError, NotFoundError, UnavailableError
 from shared.ports.fence import require_lease
-from shared.ports.model_store import ModelManifest, StoredModel
+from shared.ports.model_store import POOL, ModelManifest, Promotion, StoredModel
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.(json|ubj)")
 _MANIFEST = "manifest.json"
@@ -35,7 +36,7 @@ class ModelDir:
             if not _FILE_NAME.fullmatch(name) or name == _MANIFEST:
                 raise InvalidValueError("model file", name, "must be a plain name ending in .json or .ubj, other than manifest.json")
         made = replace(manifest, sha256={name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)})
-        folder = self._folder(made.site_id, made.target, made.model_version)
+        folder = self._folder(made.owner, made.target, made.model_version)
         with self._disk():
             if not folder.is_dir():
                 self._bring_in(folder, {**files, _MANIFEST: _manifest_bytes(made)})
@@ -44,8 +45,8 @@ class ModelDir:
             raise InvalidValueError("model_version", made.model_version, "is stored with other files; a version is a digest of its files")
         return stored
 
-    def load(self, *, site_id: str, target: Target, model_version: str) -> StoredModel:
-        folder = self._folder(site_id, target, model_version)
+    def load(self, *, owner: str, target: Target, model_version: str) -> StoredModel:
+        folder = self._folder(owner, target, model_version)
         manifest = self._manifest(folder)
         files = {}
         with self._disk():
@@ -57,49 +58,71 @@ class ModelDir:
                 files[name] = data
         return StoredModel(manifest=manifest, files=files)
 
-    def versions(self, *, site_id: str, target: Target) -> list[ModelManifest]:
-        folder = self._folder(site_id, target)
+    def versions(self, *, owner: str, target: Target) -> list[ModelManifest]:
+        folder = self._folder(owner, target)
         with self._disk():
             found = [entry for entry in folder.iterdir() if ".corrupt-" not in entry.name] if folder.is_dir() else []
         manifests = (self._manifest(entry) for entry in found)
         return sorted(manifests, key=lambda manifest: (manifest.trained_at, manifest.model_version), reverse=True)
 
-    def champion(self, *, site_id: str, target: Target) -> str | None:
-        """None also when the version that served was set aside."""
-        pointer = self._pointer(site_id, target)
+    def promote(self, *, owner: str, target: Target, promotion: Promotion) -> None:
+        if promotion.model_version is not None:
+            self._manifest(self._folder(owner, target, promotion.model_version))
+        history = self._history(owner, target)
+        line = json.dumps({**asdict(promotion), "promoted_at": promotion.promoted_at.isoformat()}) + "\n"
+        with self._disk():
+            history.parent.mkdir(parents=True, exist_ok=True)
+            with history.open("a+b") as file:
+                require_lease()  # as late as can be: the write itself cannot ask
+                _cut_torn_line(file)
+                file.write(line.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            _sync_folder(history.parent)
+
+    def promotions(self, *, owner: str, target: Target) -> list[Promotion]:
+        """Raises `CorruptError` after setting a damaged history aside; a last line that a crash cut short counts for nothing."""
+        history = self._history(owner, target)
         with self._disk():
             try:
-                version = json.loads(pointer.read_bytes())["model_version"]
-                return version if self._folder(site_id, target, version).is_dir() else None
+                *lines, _ = history.read_bytes().split(b"\n")
+                return [_promotion(line) for line in lines]
             except FileNotFoundError:
-                return None
+                return []
             except (ValueError, KeyError, TypeError, AttributeError):
-                raise self._set_aside(pointer, "it names no version") from None
+                raise self._set_aside(history, "a line of it is no promotion") from None
 
-    def promote(self, *, site_id: str, target: Target, model_version: str) -> None:
-        self._manifest(self._folder(site_id, target, model_version))
-        pointer = self._pointer(site_id, target)
+    def champion(self, *, owner: str, target: Target) -> str | None:
+        """None also when the version that served was set aside."""
+        history = self.promotions(owner=owner, target=target)
+        version = history[-1].model_version if history else None
         with self._disk():
-            fresh = pointer.with_name(f".{pointer.name}-{uuid4().hex}")
-            _write_durably(fresh, json.dumps({"model_version": model_version}).encode())
-            try:
-                require_lease()  # as late as can be: the rename itself cannot ask
-            except BaseException:
-                fresh.unlink()
-                raise
-            fresh.replace(pointer)
-            _sync_folder(pointer.parent)
+            return version if version is not None and self._folder(owner, target, version).is_dir() else None
 
-    def _folder(self, site_id: str, target: Target, model_version: str | None = None) -> Path:
-        require_identifier("site_id", site_id)
-        folder = self._path / site_id / Target(target).value / "versions"
+    def delete(self, *, owner: str, target: Target, model_version: str) -> None:
+        """The version disappears whole, by one rename, before its files do."""
+        folder = self._folder(owner, target, model_version)
+        if self.champion(owner=owner, target=target) == model_version:
+            raise InvalidValueError("model_version", model_version, "serves and cannot be deleted; promote another one first")
+        with self._disk():
+            require_lease()
+            doomed = self._path / ".incoming" / uuid4().hex
+            doomed.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                folder.rename(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
+
+    def _folder(self, owner: str, target: Target, model_version: str | None = None) -> Path:
+        if owner != POOL:
+            require_identifier("owner", owner)
+        folder = self._path / owner / Target(target).value / "versions"
         if model_version is None:
             return folder
         require_identifier("model_version", model_version)
         return folder / model_version
 
-    def _pointer(self, site_id: str, target: Target) -> Path:
-        return self._folder(site_id, target).with_name("champion.json")
+    def _history(self, owner: str, target: Target) -> Path:
+        return self._folder(owner, target).with_name("promotions.jsonl")
 
     def _bring_in(self, folder: Path, files: Mapping[str, bytes]) -> None:
         """Write the files beside the store and rename them into it; who comes second to the same version changes nothing."""
@@ -164,6 +187,8 @@ def _manifest(data: bytes) -> ModelManifest:
     words = json.loads(data)
     if words.pop("manifest_sha256") != _digest(words):
         raise ValueError("its words differ from their digest")
+    if "site_id" in words:  # before models had owners
+        words["owner"] = words.pop("site_id")
     for name in ("trained_at", "data_start", "data_end"):
         words[name] = datetime.fromisoformat(words[name])
     return ModelManifest(**{**words, "target": Target(words["target"]), "features": tuple(words["features"])})
@@ -171,6 +196,21 @@ def _manifest(data: bytes) -> ModelManifest:
 
 def _digest(words: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
+
+
+def _promotion(line: bytes) -> Promotion:
+    """Raises `ValueError`, `KeyError`, `TypeError` or `AttributeError` for anything but a line that `promote` wrote."""
+    words = json.loads(line)
+    if words["model_version"] is not None:
+        require_identifier("model_version", words["model_version"])
+    return Promotion(**{**words, "promoted_at": datetime.fromisoformat(words["promoted_at"])})
+
+
+def _cut_torn_line(file: BinaryIO) -> None:
+    """Remove what a crash left of a line, so that the next one does not continue it."""
+    file.seek(0)
+    lines = file.read()
+    file.truncate(lines.rfind(b"\n") + 1)
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -1,5 +1,7 @@
 """`ModelStore`: models whole or not at all, and never one that was changed."""
 
+import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -10,13 +12,13 @@ from shared.adapters.model_dir import ModelDir
 from shared.domain.errors import InvalidValueError
 from shared.domain.forecast import Target
 from shared.ports.errors import CorruptError, NotFoundError, UnavailableError
-from shared.ports.model_store import ModelManifest
+from shared.ports.model_store import POOL, ModelManifest, Promotion
 from tests.contract.implementations import MODEL_STORES, fixtures_of
-from tests.factories import NOON
+from tests.factories import NOON, a_site
 
 opened, store = fixtures_of(MODEL_STORES)
 
-KEY = {"site_id": "home", "target": Target.LOAD}
+KEY = {"owner": "home", "target": Target.LOAD}
 FILES = {"q50.ubj": b"{\x00\xff", "offsets.json": b"[1, 2]"}
 
 
@@ -33,6 +35,10 @@ def a_manifest(version: str = "v1", **changes) -> ModelManifest:
         "metrics": {"pinball_loss_kw": 0.1, "skill": 0.30000000000000004},
     }
     return ModelManifest(**(values | changes))
+
+
+def a_promotion(version: str | None = "v1", **changes) -> Promotion:
+    return Promotion(**({"model_version": version, "promoted_at": NOON, "reason": "better than median_7d"} | changes))
 
 
 def test_a_model_is_loaded_as_it_was_saved(store):
@@ -61,7 +67,7 @@ def test_versions_come_newest_first_and_by_target(store):
         store.save(a_manifest(version, trained_at=NOON + timedelta(days=number)), FILES)
     store.save(a_manifest("sun", target=Target.SOLAR), FILES)
     assert [manifest.model_version for manifest in store.versions(**KEY)] == ["c", "a", "b"]
-    assert store.versions(site_id="nobody", target=Target.LOAD) == []
+    assert store.versions(owner="nobody", target=Target.LOAD) == []
 
 
 def test_the_champion_is_whom_we_promoted(store):
@@ -69,17 +75,80 @@ def test_the_champion_is_whom_we_promoted(store):
     for version in ("v1", "v2"):
         store.save(a_manifest(version), FILES)
     assert store.champion(**KEY) is None
-    store.promote(**KEY, model_version="v2")
-    store.promote(**KEY, model_version="v1")
+    store.promote(**KEY, promotion=a_promotion("v2"))
+    store.promote(**KEY, promotion=a_promotion("v1"))
     assert store.champion(**KEY) == "v1"
-    assert store.champion(site_id="home", target=Target.SOLAR) is None
+    assert store.champion(owner="home", target=Target.SOLAR) is None
+
+
+def test_every_promotion_is_remembered_with_its_moment_and_reason(store):
+    assert store.promotions(**KEY) == []
+    for version in ("v1", "v2"):
+        store.save(a_manifest(version), FILES)
+    history = [
+        a_promotion("v1"),
+        a_promotion("v2", promoted_at=NOON + timedelta(days=1)),
+        a_promotion(None, promoted_at=NOON + timedelta(days=2), reason="worse than median_7d: it was 12 % \u00fc\nof late"),
+        a_promotion("v1", promoted_at=NOON + timedelta(days=3)),
+    ]
+    for number, promotion in enumerate(history):
+        store.promote(**KEY, promotion=promotion)
+        assert store.promotions(**KEY) == history[: number + 1]
+        assert store.champion(**KEY) == promotion.model_version
+    assert store.promotions(owner="home", target=Target.SOLAR) == []
+
+
+def test_a_deleted_version_is_gone_and_its_promotions_are_remembered(store):
+    for version in ("v1", "v2"):
+        store.save(a_manifest(version), FILES)
+        store.promote(**KEY, promotion=a_promotion(version))
+    for _ in range(2):
+        store.delete(**KEY, model_version="v1")
+        assert [manifest.model_version for manifest in store.versions(**KEY)] == ["v2"]
+    with pytest.raises(NotFoundError, match="v1"):
+        store.load(**KEY, model_version="v1")
+    assert store.promotions(**KEY) == [a_promotion("v1"), a_promotion("v2")]
+    store.save(a_manifest("v1"), FILES)
+    assert store.load(**KEY, model_version="v1").files == FILES
+
+
+def test_the_champion_cannot_be_deleted(store):
+    store.save(a_manifest("v1"), FILES)
+    store.promote(**KEY, promotion=a_promotion("v1"))
+    with pytest.raises(InvalidValueError, match=r"v1.*promote another"):
+        store.delete(**KEY, model_version="v1")
+    assert store.champion(**KEY) == "v1"
+    store.promote(**KEY, promotion=a_promotion(None))
+    store.delete(**KEY, model_version="v1")
+    assert store.versions(**KEY) == []
+
+
+def test_the_pool_owns_models_beside_those_of_sites(store):
+    pool = {"owner": POOL, "target": Target.LOAD}
+    store.save(a_manifest("v1"), FILES)
+    store.save(a_manifest("p1", owner=POOL), FILES)
+    store.promote(**pool, promotion=a_promotion("p1"))
+    assert store.champion(**pool) == "p1"
+    assert store.champion(**KEY) is None
+    assert [manifest.model_version for manifest in store.versions(**pool)] == ["p1"]
+
+
+def test_no_site_can_be_the_pool():
+    with pytest.raises(InvalidValueError, match=POOL):
+        a_site(site_id=POOL)
+
+
+@pytest.mark.parametrize("owner", ["..", "a/b", "", "_other", ".incoming"])
+def test_an_owner_that_is_neither_site_nor_pool_is_refused(store, owner):
+    with pytest.raises(InvalidValueError, match="owner"):
+        store.save(a_manifest(owner=owner), FILES)
 
 
 def test_an_unknown_version_is_not_found(store):
     with pytest.raises(NotFoundError, match="v9"):
         store.load(**KEY, model_version="v9")
     with pytest.raises(NotFoundError, match="v9"):
-        store.promote(**KEY, model_version="v9")
+        store.promote(**KEY, promotion=a_promotion("v9"))
     assert store.champion(**KEY) is None
 
 
@@ -103,7 +172,7 @@ def test_a_version_that_is_a_path_is_refused(store, version):
 def test_models_and_champion_are_there_after_a_restart(opened):
     with opened() as first:
         saved = first.save(a_manifest(), FILES)
-        first.promote(**KEY, model_version="v1")
+        first.promote(**KEY, promotion=a_promotion("v1"))
     with opened() as second:
         assert second.champion(**KEY) == "v1"
         assert second.load(**KEY, model_version="v1").manifest == saved
@@ -123,7 +192,7 @@ def in_folder(folder: Path) -> tuple[ModelDir, Path]:
     models = ModelDir(folder)
     models.save(a_manifest("v1"), FILES)
     models.save(a_manifest("v2"), FILES)
-    models.promote(**KEY, model_version="v1")
+    models.promote(**KEY, promotion=a_promotion("v1"))
     return models, folder / "home" / "load" / "versions" / "v1"
 
 
@@ -164,28 +233,50 @@ def test_a_model_set_aside_can_be_trained_again(tmp_path):
     with pytest.raises(CorruptError):
         models.load(**KEY, model_version="v1")
     models.save(a_manifest("v1"), FILES)
-    models.promote(**KEY, model_version="v1")
+    models.promote(**KEY, promotion=a_promotion("v1"))
     assert models.load(**KEY, model_version="v1").files == FILES
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"model_version": 3}', b'{"model_version": "../x"}', b"\xff"])
-def test_a_damaged_champion_pointer_is_named_and_set_aside(tmp_path, content):
+@pytest.mark.parametrize("content", [b"\n", b"[]\n", b'{"model_version": "v1"}\n', b'{"model_version": "../x"}\n', b"\xff\n"])
+def test_a_damaged_history_is_named_and_set_aside(tmp_path, content):
     models, _ = in_folder(tmp_path)
-    pointer = tmp_path / "home" / "load" / "champion.json"
-    pointer.write_bytes(content)
-    with pytest.raises(CorruptError, match=r"champion\.json") as caught:
+    history = tmp_path / "home" / "load" / "promotions.jsonl"
+    content = history.read_bytes() + content
+    history.write_bytes(content)
+    with pytest.raises(CorruptError, match=r"promotions\.jsonl") as caught:
         models.champion(**KEY)
     assert Path(caught.value.path).read_bytes() == content
     assert models.champion(**KEY) is None
-    models.promote(**KEY, model_version="v2")
+    models.promote(**KEY, promotion=a_promotion("v2"))
     assert models.champion(**KEY) == "v2"
+
+
+@pytest.mark.parametrize("torn", [b"{", b'{"model_version": "v2", "promo', b"\xff"])
+def test_a_promotion_that_a_crash_cut_short_never_happened(tmp_path, torn):
+    models, _ = in_folder(tmp_path)
+    history = tmp_path / "home" / "load" / "promotions.jsonl"
+    history.write_bytes(history.read_bytes() + torn)
+    assert models.champion(**KEY) == "v1"
+    models.promote(**KEY, promotion=a_promotion("v2"))
+    assert models.promotions(**KEY) == [a_promotion("v1"), a_promotion("v2")]
+
+
+def test_a_model_from_before_there_were_owners_belongs_to_its_site(tmp_path):
+    models, folder = in_folder(tmp_path)
+    manifest = folder / "manifest.json"
+    words = json.loads(manifest.read_text())
+    words["site_id"] = words.pop("owner")
+    del words["manifest_sha256"]
+    words["manifest_sha256"] = hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
+    manifest.write_text(json.dumps(words))
+    assert models.load(**KEY, model_version="v1").manifest == models.save(a_manifest("v1"), FILES)
 
 
 def test_saving_leaves_nothing_but_the_model(tmp_path):
     in_folder(tmp_path)
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     versions = [f"home/load/versions/{version}/{name}" for version in ("v1", "v2") for name in ("manifest.json", "offsets.json", "q50.ubj")]
-    assert files == ["home/load/champion.json", *versions]
+    assert files == ["home/load/promotions.jsonl", *versions]
 
 
 def test_a_folder_that_cannot_be_made_is_one_line_with_a_remedy(tmp_path):

@@ -11,7 +11,7 @@ from services.forecaster.model.ensemble import MODEL_NAME
 from services.forecaster.model.fallback import PREFIX, VERSION, fallback, missing_reasons
 from services.forecaster.model.promotion import Champion, Training, planned_fits, train
 from services.forecaster.model.series import COLUMNS, Series
-from services.forecaster.service.registry import Serving, champion_of, manifest_of, serving
+from services.forecaster.service.registry import Serving, champion_of, manifest_of, previous_of, prune, serving
 from services.forecaster.service.results import (
     Evaluation,
     ForecastRun,
@@ -29,7 +29,7 @@ from shared.domain.site import Site
 from shared.domain.time import TimeGrid, floor_to, from_instant64, instant64
 from shared.ports.feature_store import FeatureStore
 from shared.ports.forecast_store import ForecastStore
-from shared.ports.model_store import ModelStore
+from shared.ports.model_store import ModelStore, Promotion
 from shared.ports.progress_store import Progress, ProgressStore
 from shared.ports.site_store import SiteStore, TariffStore
 
@@ -111,6 +111,14 @@ class ForecastService:
             for target, test in tests.items()
         )
 
+    def roll_back(self, *, site_id: str, target: Target, now: datetime) -> str | None:
+        """Let the version before the champion serve again; a baseline (None) where there was none."""
+        self.site(site_id=site_id)
+        previous = previous_of(self._models, site_id, target)
+        promotion = Promotion(model_version=previous, promoted_at=now, reason="a person went back to it")
+        self._models.promote(owner=site_id, target=target, promotion=promotion)
+        return previous
+
     def planned_fits(self, *, site_id: str, now: datetime, test_share: float = DEFAULT_TEST_SHARE) -> int:
         """How much work `train` or `evaluate` is: what their `progress` is told adds up to this."""
         table = self._learnable(site_id, now)
@@ -145,7 +153,7 @@ class ForecastService:
         """Versions that serve a target whose newest live forecast was made by another."""
         found = []
         for target in Target:
-            version = champion_of(self._models, site_id, target, problems=[])
+            version = champion_of(self._models, site_id, target)
             newest = self._forecasts.latest(site_id=site_id, target=target, as_of=now) if version else None
             if version and newest and newest.model_version != version:
                 found.append((target, version))
@@ -210,7 +218,7 @@ class ForecastService:
 
     def _train_target(self, table: SiteTable, target: Target, now: datetime, test_share: float, progress: Advance | None) -> TargetTraining:
         series, site_id = table.series(target), table.site.site_id
-        found = serving(self._models, site_id=site_id, target=target, catalog_version=table.catalog_version)
+        found = serving(self._models, owner=site_id, target=target, catalog_version=table.catalog_version)
         result = self._test(series, table, now=now, test_share=test_share, found=found, progress=progress)
         version, promoted, reason = "", result.verdict.promoted, result.verdict.reason
         if result.model is not None:
@@ -219,7 +227,7 @@ class ForecastService:
                 result.model,
                 files,
                 series,
-                site_id=site_id,
+                owner=site_id,
                 now=now,
                 data_end=floor_to(now, table.site.resolution),
                 catalog_version=table.catalog_version,
@@ -228,9 +236,11 @@ class ForecastService:
             version = manifest.model_version
             if found.manifest is not None and found.manifest.model_version == version:
                 promoted, reason = False, "the champion already is this very model"
+            self._models.save(manifest, files)
             if promoted:
-                self._models.save(manifest, files)
-                self._models.promote(site_id=site_id, target=target, model_version=version)
+                promotion = Promotion(model_version=version, promoted_at=now, reason=reason)
+                self._models.promote(owner=site_id, target=target, promotion=promotion)
+            prune(self._models, site_id, target)
         return TargetTraining(
             target=target,
             model_name=MODEL_NAME,
@@ -262,7 +272,7 @@ class ForecastService:
         series = table.series(target)
         issue = series.index_of(instant64(now))
         known = min(series.known_live(issue), issue) if series.published is not None else series.known_live(issue)
-        found = serving(self._models, site_id=table.site.site_id, target=target, catalog_version=table.catalog_version)
+        found = serving(self._models, owner=table.site.site_id, target=target, catalog_version=table.catalog_version)
         reasons = list(found.problems)
         forecaster: Forecaster
         usable = known > 0
@@ -298,7 +308,7 @@ class ForecastService:
 
     def _target_status(self, table: SiteTable, target: Target, now: datetime) -> TargetStatus:
         site_id = table.site.site_id
-        found = serving(self._models, site_id=site_id, target=target, catalog_version=table.catalog_version)
+        found = serving(self._models, owner=site_id, target=target, catalog_version=table.catalog_version)
         newest = self._forecasts.latest(site_id=site_id, target=target, as_of=now)
         manifest = found.manifest
         return TargetStatus(

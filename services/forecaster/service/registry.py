@@ -1,8 +1,8 @@
-"""Which stored model serves, and what to say of those that cannot."""
+"""Which stored model serves, what to say of those that cannot, and which are kept."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,10 +12,14 @@ from services.forecaster.model.series import Series
 from shared.domain.forecast import Target
 from shared.domain.time import from_instant64
 from shared.ports.errors import CorruptError, NotFoundError
-from shared.ports.model_store import ModelManifest, ModelStore
+from shared.ports.model_store import ModelManifest, ModelStore, Promotion
 
 _ATTEMPTS = 20
 """Damaged models are set aside one by one; more of them than this at once is no accident to work around."""
+
+
+KEPT = 5
+"""The newest versions, whether or not they ever served; the champion and the one before it are kept besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,47 +29,82 @@ class Serving:
     model: Ensemble | None
     manifest: ModelManifest | None
     problems: tuple[str, ...]
-    """Empty with no model: none was ever promoted."""
+    """Empty with no model: none was ever promoted, or the last one was found worse than a baseline."""
 
 
-def serving(models: ModelStore, *, site_id: str, target: Target, catalog_version: str) -> Serving:
-    """The champion, else the newest other version that can be read and was trained on this catalog."""
+def serving(models: ModelStore, *, owner: str, target: Target, catalog_version: str) -> Serving:
+    """The champion, else the one before it where that can be read and was trained on this catalog."""
     problems: list[str] = []
-    champion = champion_of(models, site_id, target, problems)
-    versions = [manifest.model_version for manifest in _versions(models, site_id, target, problems)]
-    candidates = list(dict.fromkeys([*([champion] if champion else []), *versions]))
-    for version in candidates:
-        found = _load(models, site_id, target, version, catalog_version=catalog_version, problems=problems)
+    versions = succession(promotions_of(models, owner, target, problems))[:2]
+    for version in versions:
+        found = _load(models, owner, target, version, catalog_version=catalog_version, problems=problems)
         if found is not None:
-            if version != champion:
+            if version != versions[0]:
                 problems.append(f"an earlier model, {version}, serves instead of the champion")
             return Serving(model=found[0], manifest=found[1], problems=tuple(problems))
     return Serving(model=None, manifest=None, problems=tuple(problems))
 
 
-def champion_of(models: ModelStore, site_id: str, target: Target, problems: list[str]) -> str | None:
-    """The version that was promoted last, whether or not it can be read."""
+def succession(promotions: Sequence[Promotion]) -> list[str]:
+    """The champion, the one that it replaced, the one before that; empty where a baseline serves.
+
+    A return to an earlier version forgets those that came after it, and a baseline's turn all of them.
+    """
+    line: list[str] = []
+    for promotion in promotions:
+        version = promotion.model_version
+        if version is None:
+            line = []
+        elif version in line:
+            line = line[line.index(version) :]
+        else:
+            line.insert(0, version)
+    return line
+
+
+def promotions_of(models: ModelStore, owner: str, target: Target, problems: list[str]) -> list[Promotion]:
+    """The history; a damaged one is told and counts as none."""
     try:
-        return models.champion(site_id=site_id, target=target)
+        return models.promotions(owner=owner, target=target)
     except CorruptError as problem:
         problems.append(str(problem))
-        return None
+        return []
 
 
-def _versions(models: ModelStore, site_id: str, target: Target, problems: list[str]) -> list[ModelManifest]:
+def champion_of(models: ModelStore, owner: str, target: Target) -> str | None:
+    """The version that was promoted last, whether or not it can be read."""
+    return next(iter(succession(promotions_of(models, owner, target, problems=[]))), None)
+
+
+def previous_of(models: ModelStore, owner: str, target: Target) -> str | None:
+    """The version that the champion replaced and that a return would bring back."""
+    return next(iter(succession(promotions_of(models, owner, target, problems=[]))[1:]), None)
+
+
+def prune(models: ModelStore, owner: str, target: Target) -> None:
+    """Delete what is neither the champion, the one before it, nor one of the `KEPT` newest."""
+    stored = [manifest.model_version for manifest in versions_of(models, owner, target, problems=[])]
+    kept = {*succession(promotions_of(models, owner, target, problems=[]))[:2], *stored[:KEPT]}
+    for version in stored:
+        if version not in kept:
+            models.delete(owner=owner, target=target, model_version=version)
+
+
+def versions_of(models: ModelStore, owner: str, target: Target, problems: list[str]) -> list[ModelManifest]:
+    """The stored versions, newest first; damaged ones are told and left out."""
     for _ in range(_ATTEMPTS):
         try:
-            return models.versions(site_id=site_id, target=target)
+            return models.versions(owner=owner, target=target)
         except CorruptError as problem:
             problems.append(str(problem))
     return []
 
 
 def _load(
-    models: ModelStore, site_id: str, target: Target, version: str, *, catalog_version: str, problems: list[str]
+    models: ModelStore, owner: str, target: Target, version: str, *, catalog_version: str, problems: list[str]
 ) -> tuple[Ensemble, ModelManifest] | None:
     try:
-        stored = models.load(site_id=site_id, target=target, model_version=version)
+        stored = models.load(owner=owner, target=target, model_version=version)
         model = from_files(stored.files)
     except (CorruptError, NotFoundError) as problem:
         problems.append(str(problem))
@@ -85,7 +124,7 @@ def manifest_of(
     files: Mapping[str, bytes],
     series: Series,
     *,
-    site_id: str,
+    owner: str,
     now: datetime,
     data_end: datetime,
     catalog_version: str,
@@ -93,13 +132,13 @@ def manifest_of(
 ) -> ModelManifest:
     """The manifest of a new model; its version is a digest of its files and of what it was trained on."""
     data_start = from_instant64(series.start)
-    words = [site_id, model.trees.target.value, data_start.isoformat(), data_end.isoformat(), catalog_version]
+    words = [owner, model.trees.target.value, data_start.isoformat(), data_end.isoformat(), catalog_version]
     digest = hashlib.sha256(json.dumps(words).encode())
     for name in sorted(files):
         digest.update(name.encode())
         digest.update(files[name])
     return ModelManifest(
-        site_id=site_id,
+        owner=owner,
         target=model.trees.target,
         model_name=MODEL_NAME,
         model_version=digest.hexdigest()[:16],

@@ -103,6 +103,6 @@ def test_a_new_model_whose_message_was_lost_is_used_by_the_next_sweep_also_where
     (batch,) = parts.timers[0].step()
     (after,) = handle(parts, FORECASTER_BATCH, batch)
     assert isinstance(after, ForecastRunPublished)
-    champion = home.models.champion(site_id="home", target=Target.LOAD)
+    champion = home.models.champion(owner="home", target=Target.LOAD)
     assert home.cloud.forecasts.latest(site_id="home", target=Target.LOAD).model_version == champion
     assert parts.timers[0].step() == []

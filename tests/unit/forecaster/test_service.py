@@ -122,7 +122,7 @@ def test_training_again_on_the_same_data_is_the_same_model(trained, training):
     assert trained.service.status(site_id="home", now=NOW).last_training == NOW
     assert [result.model_version for result in training[1].targets] == [result.model_version for result in second.targets]
     assert not any(result.promoted for result in second.targets if result.target is Target.LOAD)
-    assert len(trained.models.versions(site_id="home", target=Target.LOAD)) == 1
+    assert len(trained.models.versions(owner="home", target=Target.LOAD)) == 1
 
 
 def test_a_service_opened_anew_forecasts_the_same(trained, tmp_path):
@@ -159,6 +159,27 @@ def test_a_model_of_another_catalog_asks_to_be_trained_again(trained):
     forecast = trained.forecast()
     assert forecast.model_name.startswith("baseline:")
     assert any("train again" in reason for reason in forecast.degraded)
+
+
+def test_a_model_that_was_tested_and_never_promoted_does_not_serve(trained):
+    (trained.folder / "home" / "load" / "promotions.jsonl").unlink()
+    assert trained.models.versions(owner="home", target=Target.LOAD)
+    assert trained.forecast().model_name.startswith("baseline:")
+
+
+def test_a_damaged_history_of_promotions_is_told_and_a_baseline_serves(trained):
+    (trained.folder / "home" / "load" / "promotions.jsonl").write_bytes(b"no history\n")
+    forecast = trained.forecast()
+    assert forecast.model_name.startswith("baseline:")
+    assert any("promotions.jsonl" in reason for reason in forecast.degraded)
+
+
+def test_a_person_can_go_back_to_what_served_before(trained):
+    assert trained.service.roll_back(site_id="home", target=Target.LOAD, now=NOW) is None
+    assert trained.forecast().model_name.startswith("baseline:")
+    history = trained.models.promotions(owner="home", target=Target.LOAD)
+    assert [promotion.model_version is None for promotion in history] == [False, True]
+    assert "better than" in history[0].reason
 
 
 def test_old_data_is_forecast_from_and_told(home):
@@ -207,7 +228,7 @@ def test_an_evaluation_sets_the_model_beside_every_baseline_and_stores_nothing(h
     load = evaluations[0]
     assert {score.name for score in load.scores} == {"model", "yesterday", "last_week", "mean_7d", "median_7d"}
     assert {score.horizon for score in load.scores} >= {"0-6 h", "6-24 h", "24-48 h"}
-    assert home.models.versions(site_id="home", target=Target.LOAD) == []
+    assert home.models.versions(owner="home", target=Target.LOAD) == []
 
 
 def test_status_tells_what_serves_and_how_fresh_it_is(trained):
