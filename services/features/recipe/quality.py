@@ -1,5 +1,7 @@
 """Defects of a measured series on its regular grid. What is flagged is left out of the clean series, never repaired.
 
+Values have the shape (..., steps): of one site, or a row for each of many.
+
 Invariant: the flag of a step depends on that step and earlier ones alone, so no flag tells of the future. The grid begins
 at a UTC midnight; what is usual is learnt from the whole UTC days before a step's own.
 """
@@ -22,6 +24,7 @@ SPIKE_MADS = 10.0
 """Median absolute deviations above the median from which a value can be a spike."""
 SPIKE_RATIO = 2.0
 """How far above the 99.5th percentile of the reference a spike is: homes are far from normal, an EV is 60 MADs high."""
+HIGH_SHARE = 0.995
 LEAST_SPIKE_KW = 3.0
 """Below this any household appliance can do it."""
 RATED_MARGIN = 1.2
@@ -42,9 +45,11 @@ class Reference:
     """What was usual in the days before, one value for each UTC day of the grid, NaN where there was too little."""
 
     median_kw: Values
+    """The median of the days' medians."""
     mad_kw: Values
+    """The median of the days' median absolute deviations."""
     high_kw: Values
-    """The 99.5th percentile."""
+    """The 99.5th percentile of all their values."""
     longest_run: Values
     """Median over the days of each day's longest run of one value, steps."""
 
@@ -52,7 +57,7 @@ class Reference:
 def load_flags(load_kw: Values, *, step: timedelta) -> Flags:
     """Flags of consumption: missing, negative, spikes, frozen."""
     usual = _reference(load_kw, step)
-    limit = _daily(np.fmax(FROZEN_LOAD / step, USUAL_RUNS * usual.longest_run), step, len(load_kw))
+    limit = _daily(np.fmax(FROZEN_LOAD / step, USUAL_RUNS * usual.longest_run), step, load_kw.shape[-1])
     limit = np.where(load_kw == 0, np.maximum(limit, FROZEN_ZERO_LOAD / step), limit)
     return _combined(
         (np.isnan(load_kw), Quality.MISSING),
@@ -62,18 +67,18 @@ def load_flags(load_kw: Values, *, step: timedelta) -> Flags:
     )
 
 
-def solar_flags(solar_kw: Values, *, step: timedelta, rated_kw: float | None, elevation_deg: Values) -> Flags:
+def solar_flags(solar_kw: Values, *, step: timedelta, rated_kw: Values | float | None, elevation_deg: Values) -> Flags:
     """Flags of generation: missing, negative or beyond rated power, power at night, frozen by day, spikes of unrated arrays.
 
-    `elevation_deg` is the sun's at the middle of each step, NaN where the site's place is unknown.
+    `elevation_deg` is the sun's at the middle of each step, NaN where the site's place is unknown; `rated_kw` is NaN (or None) for an
+    array that nobody rated, of many sites with the shape (sites, 1).
     """
-    out_of_range = solar_kw < 0
-    spikes = np.zeros(len(solar_kw), dtype=np.bool_)
-    if rated_kw:
-        out_of_range |= solar_kw > RATED_MARGIN * rated_kw
-    else:
-        spikes = _spikes(solar_kw, _reference(solar_kw, step), step)
-    out_of_range |= (elevation_deg < NIGHT_ELEVATION_DEG) & (solar_kw > NIGHT_SHARE * (rated_kw or LEAST_SPIKE_KW))
+    rated = np.asarray(np.nan if rated_kw is None else rated_kw, dtype=np.float64)
+    out_of_range = (solar_kw < 0) | (solar_kw > RATED_MARGIN * rated)  # NaN compares as false
+    out_of_range |= (elevation_deg < NIGHT_ELEVATION_DEG) & (solar_kw > NIGHT_SHARE * np.where(rated > 0, rated, LEAST_SPIKE_KW))
+    spikes = np.zeros(solar_kw.shape, dtype=np.bool_)
+    if np.isnan(rated).any():
+        spikes = np.isnan(rated) & _spikes(solar_kw, _reference(solar_kw, step), step)
     frozen = (_run_lengths(solar_kw) > FROZEN_SOLAR / step) & (solar_kw > 0)
     return _combined(
         (np.isnan(solar_kw), Quality.MISSING), (out_of_range, Quality.OUT_OF_RANGE), (spikes, Quality.SPIKE), (frozen, Quality.FROZEN)
@@ -86,7 +91,7 @@ def clean(values: Values, flags: Flags) -> Values:
 
 
 def _combined(*parts: tuple[Mask, Quality]) -> Flags:
-    flags = np.zeros(len(parts[0][0]), dtype=np.int64)
+    flags = np.zeros(parts[0][0].shape, dtype=np.int64)
     for mask, flag in parts:
         flags |= np.where(mask, int(flag), 0)
     return flags
@@ -94,37 +99,64 @@ def _combined(*parts: tuple[Mask, Quality]) -> Flags:
 
 def _spikes(values: Values, usual: Reference, step: timedelta) -> Mask:
     threshold = np.maximum(usual.median_kw + SPIKE_MADS * usual.mad_kw, SPIKE_RATIO * usual.high_kw)
-    spikes: Mask = values > _daily(np.maximum(threshold, LEAST_SPIKE_KW), step, len(values))  # NaN compares as false
+    spikes: Mask = values > _daily(np.maximum(threshold, LEAST_SPIKE_KW), step, values.shape[-1])  # NaN compares as false
     return spikes
 
 
 def _reference(values: Values, step: timedelta) -> Reference:
     per_day = timedelta(days=1) // step
-    days = -(-len(values) // per_day)
-    padded = np.concatenate([values, np.full(days * per_day - len(values), np.nan)]).reshape(days, per_day)
-    runs = np.concatenate([_run_lengths(values), np.zeros(days * per_day - len(values))]).reshape(days, per_day)
-    longest = np.where(np.isfinite(padded).any(axis=1), runs.max(axis=1, initial=0.0), np.nan)
-    found = np.full((4, days), np.nan)
+    days = -(-values.shape[-1] // per_day)
+    runs = _in_days(_run_lengths(values), days, per_day, filling=0.0)
+    ordered = np.sort(_in_days(values, days, per_day, filling=np.nan), axis=-1)  # NaN sorts last
+    known = np.isfinite(ordered).sum(axis=-1)
+    median = _nth(ordered, (known - 1) / 2)
+    mad = _nth(np.sort(np.abs(ordered - median[..., None]), axis=-1), (known - 1) / 2)
+    longest = np.where(known > 0, runs.max(axis=-1, initial=0.0), np.nan)
+    # what lies above the quantile of all days together lies among the highest of each of them
+    most = int((1.0 - HIGH_SHARE) * REFERENCE_DAYS * per_day) + 2
+    rank = np.arange(most) < known[..., None]
+    highest = np.where(rank, np.take_along_axis(ordered, np.maximum(known[..., None] - 1 - np.arange(most), 0), axis=-1), np.nan)
+    found = np.full((4, *known.shape), np.nan)
     for day in range(1, days):
         before = slice(max(0, day - REFERENCE_DAYS), day)
-        sample = padded[before][np.isfinite(padded[before])]
-        if len(sample) >= per_day:
-            median = np.median(sample)
-            spread = np.median(np.abs(sample - median))
-            run = np.median(longest[before][np.isfinite(longest[before])])
-            found[:, day] = median, spread, np.quantile(sample, 0.995), run
+        total = known[..., before].sum(axis=-1)
+        top = -np.sort(-highest[..., before, :].reshape(*known.shape[:-1], -1), axis=-1)  # falling, NaN last
+        high = _nth(top, (1.0 - HIGH_SHARE) * (total - 1))
+        usual = [_median(each[..., before]) for each in (median, mad, longest)]
+        enough = total >= per_day
+        found[..., day] = np.where(enough, np.stack([usual[0], usual[1], high, usual[2]]), np.nan)
     return Reference(median_kw=found[0], mad_kw=found[1], high_kw=found[2], longest_run=found[3])
+
+
+def _in_days(values: Values, days: int, per_day: int, *, filling: float) -> Values:
+    """Shape (..., days, steps of a day)."""
+    whole = np.full((*values.shape[:-1], days * per_day), filling)
+    whole[..., : values.shape[-1]] = values
+    return whole.reshape(*values.shape[:-1], days, per_day)
+
+
+def _nth(ordered: Values, place: Values) -> Values:
+    """The value at a place along the last axis, between neighbours in proportion; NaN for a place before the first."""
+    low = np.clip(np.floor(place), 0, ordered.shape[-1] - 1).astype(np.int64)
+    lower, upper = (np.take_along_axis(ordered, np.minimum(at, ordered.shape[-1] - 1)[..., None], axis=-1)[..., 0] for at in (low, low + 1))
+    share = place - low
+    return np.where(place < 0, np.nan, np.where(share > 0, lower + share * (upper - lower), lower))
+
+
+def _median(values: Values) -> Values:
+    """Of what is known along the last axis."""
+    return _nth(np.sort(values, axis=-1), (np.isfinite(values).sum(axis=-1) - 1) / 2)
 
 
 def _daily(per_day: Values, step: timedelta, count: int) -> Values:
     """One value for each day, on the steps of the days."""
-    return np.repeat(per_day, timedelta(days=1) // step)[:count]
+    return np.repeat(per_day, timedelta(days=1) // step, axis=-1)[..., :count]
 
 
 def _run_lengths(values: Values) -> Values:
-    """How many equal values in a row end at each step, shape (steps,). A gap ends a run."""
-    index = np.arange(len(values))
-    same = np.zeros(len(values), dtype=np.bool_)
-    same[1:] = values[1:] == values[:-1]
-    lengths: Values = (index - np.maximum.accumulate(np.where(same, 0, index)) + 1).astype(np.float64)
+    """How many equal values in a row end at each step, shape (..., steps). A gap ends a run."""
+    index = np.arange(values.shape[-1])
+    same = np.zeros(values.shape, dtype=np.bool_)
+    same[..., 1:] = values[..., 1:] == values[..., :-1]
+    lengths: Values = (index - np.maximum.accumulate(np.where(same, 0, index), axis=-1) + 1).astype(np.float64)
     return lengths

@@ -1,7 +1,6 @@
 """The gateway's configuration: the customer's names and defaults, and a few optional fields of ours."""
 
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from math import sqrt
 from typing import Annotated, Any, Self
 
@@ -10,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from services.gateway_sim.plant.equipment import Chemistry, Control, Home, HomeBattery, Household, SolarArray, Supplier
 from services.gateway_sim.plant.faults import LONGEST_MINUTES, MOST_PER_DAY, Faults
 from shared.contracts.base import Wire
+from shared.domain.country import country_of
 from shared.domain.errors import require_identifier
 from shared.domain.site import BatterySpec, SolarSpec
 from shared.domain.time import zone
@@ -204,7 +204,7 @@ class GatewayConfiguration(Wire):
     def calendar(self) -> str | None:
         """Whose public holidays are kept; None: nobody's, as where the time zone is no country's."""
         if self.holiday_calendar is None:
-            return _country_of(self.timezone)
+            return country_of(self.timezone)
         return None if self.holiday_calendar == NO_CALENDAR else self.holiday_calendar
 
     def to_home(self) -> Home:
@@ -242,13 +242,6 @@ SECTIONS: Mapping[str, type[Section]] = {
     "grid_price": GridPriceConfiguration,
     "faults": FaultsConfiguration,
 }
-
-
-def _country_of(timezone: str) -> str | None:
-    """The ISO 3166 country where a time zone is kept, by the tz database's table; None for one of no country, such as UTC."""
-    table = (files("tzdata") / "zoneinfo" / "zone.tab").read_text("utf-8")
-    rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
-    return next((country for country, _, name, *_ in rows if name == timezone), None)
 
 
 def _battery(battery: BatteryConfiguration) -> HomeBattery:
