@@ -24,6 +24,10 @@ PUBLICATION_HOUR = 14.0
 day-ahead auction publishes before 13:00 and is late by up to an hour."""
 
 
+MOST = 1e9
+"""No home, price or angle is larger; what is counts as missing, so that sums stay finite."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """One target of one site, `count` steps from `start`. Step `i` is `[start + i step, start + (i + 1) step)`.
@@ -108,7 +112,7 @@ def series_from_table(
         values = np.full(count, np.nan)
         if len(table) and name in table.columns:
             values[index[inside]] = table[name].to_numpy(dtype=np.float64, na_value=np.nan)[inside]
-            values[~np.isfinite(values)] = np.nan
+            values[~(np.abs(values) <= MOST)] = np.nan
         return values
 
     names = [name for name, when in availability.items() if when is Availability.AHEAD and name not in COLUMNS.values()]

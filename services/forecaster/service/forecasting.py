@@ -7,6 +7,7 @@ import numpy as np
 
 from services.forecaster.model import hindcast as past
 from services.forecaster.model.answer import Forecaster, answer
+from services.forecaster.model.doubts import doubts
 from services.forecaster.model.ensemble import MODEL_NAME
 from services.forecaster.model.fallback import PREFIX, VERSION, fallback, missing_reasons
 from services.forecaster.model.promotion import Champion, Training, planned_fits, train
@@ -284,6 +285,7 @@ class ForecastService:
             plain = fallback(series, until=issue, rating_kw=table.rating_kw)
             forecaster, name, version, skill = plain, f"{PREFIX}:{plain.name}", VERSION, None
             reasons += [*self._untested(table.site.site_id, target, found), *plain.reasons]
+        reasons += doubts(series, known, rating_kw=table.rating_kw)
         data_as_of = from_instant64(series.time_of(known)) if known > 0 else now
         if now - data_as_of > STALE_AFTER:
             reasons.append(f"the newest {COLUMNS[target]} is {(now - data_as_of) / timedelta(hours=1):.1f} h old")
