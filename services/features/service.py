@@ -7,8 +7,11 @@ from datetime import date, datetime, timedelta
 
 from services.features.recipe.catalog import catalog
 from services.features.recipe.table import MEASURED, build_table, context_before, reach
+from services.features.recipe.weather import DAY_AHEAD, Weather
 from shared.contracts.sites import SiteDocument, TariffDocument
+from shared.domain.country import country_of
 from shared.domain.errors import InvalidValueError
+from shared.domain.place import Place
 from shared.domain.site import Site
 from shared.domain.tariff import Tariff
 from shared.domain.time import EPOCH, Interval, ceil_to, floor_to
@@ -19,6 +22,7 @@ from shared.ports.price_store import PriceStore
 from shared.ports.progress_store import Progress, ProgressStore
 from shared.ports.reading_store import ReadingStore
 from shared.ports.site_store import SiteStore, TariffStore
+from shared.ports.weather_store import WeatherStore
 
 STEP = "features"
 """Its watermark is the newest `stored_at` of the readings that are in the table."""
@@ -69,6 +73,7 @@ class FeatureService:
         tariffs: TariffStore,
         readings: ReadingStore,
         prices: PriceStore,
+        weather: WeatherStore,
         features: FeatureStore,
         holidays: HolidayCalendar,
         progress: ProgressStore,
@@ -81,6 +86,7 @@ class FeatureService:
         self._tariffs = tariffs
         self._readings = readings
         self._prices = prices
+        self._weather = weather
         self._features = features
         self._holidays = holidays
         self._progress = progress
@@ -182,7 +188,8 @@ class FeatureService:
             site=site,
             tariff=tariff,
             prices={name: self._prices.read(series_id=name, interval=needed, as_of=now) for name in series},
-            holidays=self._holiday_dates(tariff, needed),
+            holidays=self._holiday_dates(site, tariff, needed),
+            weather=self._weather_of(site, needed, now),
             interval=interval,
             as_of=now,
             window_days=self._window_days,
@@ -191,17 +198,29 @@ class FeatureService:
             self._features.write(site_id=site.site_id, catalog=self._catalog, rows=table.iloc[begin : begin + self._batch_size])
         return len(table)
 
-    def _holiday_dates(self, tariff: Tariff | None, interval: Interval) -> frozenset[date]:
-        if tariff is None or tariff.holiday_calendar is None:
+    def _weather_of(self, site: Site, interval: Interval, now: datetime) -> Weather | None:
+        place = Place.of(site)
+        if place is None:
+            return None
+        newest = self._weather.read(place=place, interval=interval, as_of=now)
+        return Weather(newest=newest, day_ahead=self._weather.read(place=place, interval=interval, as_of=now, ahead=DAY_AHEAD))
+
+    def _holiday_dates(self, site: Site, tariff: Tariff | None, interval: Interval) -> frozenset[date]:
+        """Of the part of the country that the tariff names, else of the country of the site's time zone."""
+        calendar = (tariff.holiday_calendar if tariff else None) or country_of(site.timezone)
+        if calendar is None:
             return frozenset()
         day = timedelta(days=1)  # local dates may be one off from UTC's
-        return self._holidays.dates(tariff.holiday_calendar, first=(interval.start - day).date(), last=(interval.end + day).date())
+        return self._holidays.dates(calendar, first=(interval.start - day).date(), last=(interval.end + day).date())
 
     def _digest(self, site: Site) -> str:
-        """The same for the same site, tariff and catalog."""
+        """The same for the same site, tariff and catalog, and for weather that reaches as far back."""
         tariff = self._tariffs.get(site.site_id)
         words = [SiteDocument.from_domain(site).model_dump_json(), self._catalog.version]
         words += [TariffDocument.from_domain(tariff).model_dump_json()] if tariff else []
+        place = Place.of(site)
+        weather = self._weather.extent(place=place) if place else None
+        words += [weather.interval.start.isoformat()] if weather else []
         return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
     def _status(self, site: Site) -> FeatureStatus:

@@ -22,6 +22,7 @@ class World:
             tariffs=self.cloud.tariffs,
             readings=self.cloud.readings,
             prices=self.cloud.prices,
+            weather=self.cloud.weather,
             features=self.cloud.features,
             holidays=HolidayLibrary(),
             progress=self.cloud.progress,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.features.recipe.grid import on_grid
+from services.features.recipe import grid as recipe
+from services.features.recipe.grid import Gridded
 from shared.domain.time import TimeGrid
 from tests.factories import readings
 
@@ -18,6 +19,12 @@ QUARTER = timedelta(minutes=15)
 
 def grid(count: int = 8, step: timedelta = QUARTER) -> TimeGrid:
     return TimeGrid(start=START, step=step, count=count)
+
+
+def on_grid(readings: pd.DataFrame, column: str, over: TimeGrid) -> Gridded:
+    """Of the one site."""
+    many = recipe.on_grid(readings, [column], over, ["home"])[column]
+    return Gridded(values=many.values[0], share=many.share[0])
 
 
 def rows(loads: list[float], *, minutes: float = 5, device_id: str = "a", start: datetime = START) -> pd.DataFrame:

@@ -1,20 +1,34 @@
 """The sun and a clear sky."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
-from pvlib import solarposition
+from pvlib import atmosphere, clearsky, solarposition
 
-from services.features.recipe.sun import sun_over
-from shared.domain.site import SolarSpec
+from services.features.recipe import sun as recipe
+from services.features.recipe.sun import clear_sky_kw, daylight_hours, elevation_over
+from shared.domain.site import Site, SolarSpec
 from shared.domain.time import TimeGrid
 from tests.factories import a_site
 
 
 def a_day(month: int = 6, step: timedelta = timedelta(minutes=15)) -> TimeGrid:
     return TimeGrid(start=datetime(2024, month, 21, tzinfo=UTC), step=step, count=timedelta(days=1) // step)
+
+
+@dataclass(frozen=True)
+class Seen:
+    elevation_deg: np.ndarray
+    clear_sky_kw: np.ndarray
+
+
+def sun_over(grid: TimeGrid, site: Site) -> Seen:
+    """Of one site."""
+    sun = recipe.sun_over(grid, [site])
+    return Seen(sun.elevation_deg[0], clear_sky_kw(sun, [site])[0])
 
 
 def test_the_sun_stands_where_the_astronomers_see_it():
@@ -69,3 +83,27 @@ def test_without_an_array_only_the_sun_is_known():
     sun = sun_over(a_day(), a_site(solar=None))
     assert np.isfinite(sun.elevation_deg).all()
     assert np.isnan(sun.clear_sky_kw).all()
+
+
+def test_the_clear_sky_is_that_of_pvlib():
+    grid = a_day()
+    middles = pd.DatetimeIndex(grid.starts() + np.timedelta64(450, "s")).tz_localize("UTC")
+    zenith = np.minimum(solarposition.get_solarposition(middles, 47.66, 9.17)["apparent_zenith"], 90.0)
+    turbidity = clearsky.lookup_linke_turbidity(middles[:1], 47.75, 9.25, interp_turbidity=False).iloc[0]
+    expected = clearsky.ineichen(zenith, atmosphere.get_relative_airmass(zenith), turbidity)
+    sun = recipe.sun_over(grid, [a_site()])
+    for name in ("ghi", "dni", "dhi"):
+        np.testing.assert_allclose(getattr(sun, f"clear_{name}_w_m2")[0], expected[name].fillna(0.0), atol=12, err_msg=name)
+
+
+def test_the_length_of_daylight_is_that_between_sunrise_and_sunset():
+    for month, hours in ((6, 15.9), (12, 8.4)):
+        assert daylight_hours([a_site()], a_day(month).starts())[0, 40] == pytest.approx(hours, abs=0.1)
+    assert daylight_hours([a_site(latitude=80.0)], a_day(6).starts())[0, 0] == 24.0
+    assert np.isnan(daylight_hours([a_site(latitude=None, longitude=None)], a_day().starts())).all()
+
+
+def test_the_elevation_over_many_sites_is_that_of_each():
+    grid, sites = a_day(), [a_site(), a_site(latitude=-33.9, longitude=151.2), a_site(latitude=None, longitude=None)]
+    for row, site in zip(elevation_over(grid, sites), sites, strict=True):
+        np.testing.assert_allclose(row, sun_over(grid, site).elevation_deg, atol=1e-9)
