@@ -21,6 +21,7 @@ from yarl import URL
 from shared.adapters.clock import FixedClock
 from shared.adapters.delivery import DeliveryPolicy
 from shared.adapters.distributed.rabbitmq import PLATFORM_POLICY, RabbitBus
+from shared.adapters.distributed.rabbitmq.connection import ANSWER_SECONDS
 from shared.contracts.envelope import Envelope
 from shared.contracts.events import Event, SyncWindowCompleted
 from shared.contracts.topology import EVENTS_EXCHANGE, FEATURES_BUILD
@@ -229,7 +230,7 @@ def test_resets_again_and_again_lose_nothing_and_each_is_over_soon(url, wire):
                 await asyncio.sleep(0.3)
             await gateway.stop()
             await has_all(inbox, gateway)
-        assert max(recoveries) < 2
+        assert max(recoveries) < ANSWER_SECONDS  # each loss is noticed when it happens: no question hangs until its time is over
 
     play(story)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
 from typing import Generic, Protocol, TypeVar
@@ -61,7 +61,8 @@ class Link(Generic[Session]):
     """`prepare` makes the session of each new connection."""
 
     def __init__(
-        self, url: URL, *, name: str, address: str, outages: Outages, prepare: Callable[[AbstractConnection], Awaitable[Session]],
+        self, url: URL, *, name: str, address: str, outages: Outages,
+        prepare: Callable[[AbstractConnection], Coroutine[None, None, Session]],
         heartbeat_seconds: int = HEARTBEAT_SECONDS,
     ) -> None:  # fmt: skip
         self._url, self._name, self._address, self._heartbeat_seconds = url, name, address, heartbeat_seconds
@@ -106,7 +107,7 @@ class Link(Generic[Session]):
         try:
             with link_errors("preparing it"):
                 async with asyncio.timeout(2 * ANSWER_SECONDS):
-                    session = await self._prepare(connection)
+                    session = await _while_open(connection, self._prepare(connection))
         except BaseException:
             self._later(_close(connection))
             raise
@@ -170,6 +171,22 @@ class Link(Generic[Session]):
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+async def _while_open(connection: AbstractConnection, work: Coroutine[None, None, Session]) -> Session:
+    """What the work returns. Raises `ConnectionError` as soon as the connection is lost: the library lets some questions hang then."""
+    lost = asyncio.Event()
+    connection.close_callbacks.add(lambda *_: lost.set())
+    working, losing = asyncio.create_task(work), asyncio.create_task(lost.wait())
+    try:
+        await asyncio.wait([working, losing], return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ConnectionError("the connection was lost meanwhile")
+        return await working
+    finally:
+        for task in (working, losing):
+            task.cancel()
+        await asyncio.gather(working, losing, return_exceptions=True)
 
 
 async def _close(connection: AbstractConnection) -> None:
