@@ -1,10 +1,13 @@
 """Composition root of features: `run_feature_engineering.py`, `der features`, and its part of a larger process."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
 from services.features import handlers
+from services.features.recipe.catalog import catalog
+from services.features.recipe.page import page
 from services.features.service import FeatureService, TableBuilt
 from services.features.settings import FeatureSettings
 from shared.runtime.cli import UsageError, positive
@@ -22,6 +25,7 @@ EXAMPLES = """\
   {program} --once                         build the features of the last 30 days, stop
   {program} --once --lookback-days 365     of the last year
   {program} --continuous --interval 3600   keep them up to date until Ctrl-C
+  {program} --catalog                      what each feature is, as a page
   {program} --status                       rows, period, quality and last error of each site"""
 
 NOTHING_YET = "no site in the cloud store yet; copy some readings there with: python run_cloud_sync.py --once"
@@ -63,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     mode.add_argument("--once", action="store_true", help="build the tables of the lookback, then stop")
     mode.add_argument("--continuous", action="store_true", help="keep the tables up to date until Ctrl-C")
     mode.add_argument("--status", action="store_true", help="show the state of each site's table")
+    mode.add_argument("--catalog", action="store_true", help="print every feature with its unit and meaning (Markdown)")
     parser.add_argument("--lookback-days", type=positive(float), metavar="N", help="with --once (default: FE_LOOKBACK_DAYS, else 30)")
     parser.add_argument("--interval", type=positive(float), metavar="S", help="seconds between rounds (default: 3600)")
 
@@ -73,6 +78,9 @@ def execute(options: argparse.Namespace, resources: Resources) -> int:
     if options.lookback_days is not None and not options.once:
         raise UsageError("--lookback-days goes with --once; leave it out or add --once")
     settings = load(FeatureSettings, lookback_days=options.lookback_days)
+    if options.catalog:
+        sys.stdout.write(page(catalog(window_days=settings.rolling_window_days)))
+        return 0
     lookback = timedelta(days=settings.lookback_days)
     if options.continuous:
         interval = options.interval or INTERVAL_SECONDS
@@ -103,13 +111,15 @@ def _status(service: FeatureService, settings: FeatureSettings) -> int:
         print(NOTHING_YET)
         return 0
     print_table(
-        ("site", "rows", "from (UTC)", "to (UTC)", "built at (UTC)", "waiting since (UTC)", "good, 7 days", "catalog", "last error"),
+        ("site", "rows", "from (UTC)", "to (UTC)", "built at (UTC)", "waiting since (UTC)", "good, 7 days", "weather of (UTC)",
+         "catalog", "last error"),
         [
             (
                 table.site_id, table.rows,
                 table.interval.start if table.interval else None, table.interval.end if table.interval else None,
                 table.built_at, table.pending.start if table.pending else None,
-                None if table.good_share is None else f"{table.good_share:.1%}", table.catalog_version, table.last_error,
+                None if table.good_share is None else f"{table.good_share:.1%}", table.weather_issued_at,
+                table.catalog_version, table.last_error,
             )
             for table in sites
         ],

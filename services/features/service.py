@@ -22,7 +22,7 @@ from shared.ports.price_store import PriceStore
 from shared.ports.progress_store import Progress, ProgressStore
 from shared.ports.reading_store import ReadingStore
 from shared.ports.site_store import SiteStore, TariffStore
-from shared.ports.weather_store import WeatherStore
+from shared.ports.weather_store import WeatherExtent, WeatherStore
 
 STEP = "features"
 """Its watermark is the newest `stored_at` of the readings that are in the table."""
@@ -60,6 +60,8 @@ class FeatureStatus:
     """Readings stored since then that are not in the table."""
     good_share: float | None
     """Mean share of good samples over the last 7 days of the table."""
+    weather_issued_at: datetime | None
+    """When the newest weather of the site's place was issued; None where there is none."""
     last_error: str | None
 
 
@@ -205,6 +207,10 @@ class FeatureService:
         newest = self._weather.read(place=place, interval=interval, as_of=now)
         return Weather(newest=newest, day_ahead=self._weather.read(place=place, interval=interval, as_of=now, ahead=DAY_AHEAD))
 
+    def _weather_extent(self, site: Site) -> WeatherExtent | None:
+        place = Place.of(site)
+        return self._weather.extent(place=place) if place else None
+
     def _holiday_dates(self, site: Site, tariff: Tariff | None, interval: Interval) -> frozenset[date]:
         """Of the part of the country that the tariff names, else of the country of the site's time zone."""
         calendar = (tariff.holiday_calendar if tariff else None) or country_of(site.timezone)
@@ -218,8 +224,7 @@ class FeatureService:
         tariff = self._tariffs.get(site.site_id)
         words = [SiteDocument.from_domain(site).model_dump_json(), self._catalog.version]
         words += [TariffDocument.from_domain(tariff).model_dump_json()] if tariff else []
-        place = Place.of(site)
-        weather = self._weather.extent(place=place) if place else None
+        weather = self._weather_extent(site)
         words += [weather.interval.start.isoformat()] if weather else []
         return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
@@ -229,6 +234,7 @@ class FeatureService:
         stored = self._features.catalog(site_id=site.site_id)
         since = progress.watermark if progress and progress.watermark else EPOCH
         pending = self._readings.changed_since(site_id=site.site_id, stored_at=since)
+        weather = self._weather_extent(site)
         return FeatureStatus(
             site_id=site.site_id,
             interval=extent[0] if extent else None,
@@ -237,6 +243,7 @@ class FeatureService:
             built_at=progress.updated_at if progress else None,
             pending=pending[0] if pending else None,
             good_share=self._good_share(site, progress.updated_at) if progress else None,
+            weather_issued_at=weather.newest_issue if weather else None,
             last_error=progress.last_error if progress else None,
         )
 

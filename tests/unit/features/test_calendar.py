@@ -51,3 +51,10 @@ def test_weekends_and_holidays_are_local_days():
     assert np.flatnonzero(features["is_holiday"]).tolist() == list(range(1, 25))
     friday = TimeGrid(start=datetime(2024, 6, 14, 21, tzinfo=UTC), step=timedelta(hours=1), count=3)
     assert calendar_features(clock(friday, "Europe/Berlin"))["is_weekend"].tolist() == [0.0, 1.0, 1.0]
+
+
+def test_a_working_day_between_two_free_ones_is_a_bridge():
+    # Ascension Day 2024 is a Thursday
+    days = TimeGrid(start=datetime(2024, 5, 8, tzinfo=UTC), step=timedelta(days=1), count=5)
+    features = calendar_features(clock(days, "UTC"), holidays=frozenset({date(2024, 5, 9)}))
+    assert features["is_bridge_day"].tolist() == [0.0, 0.0, 1.0, 0.0, 0.0]

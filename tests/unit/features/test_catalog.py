@@ -1,6 +1,9 @@
 """The names and their version."""
 
+from pathlib import Path
+
 from services.features.recipe.catalog import catalog
+from services.features.recipe.page import page
 from shared.domain.feature import Availability
 
 REQUIRED = {
@@ -22,6 +25,11 @@ def test_what_the_forecaster_may_use_at_the_target_is_marked_so():
     assert known["load_kw"] is known["solar_kw"] is known["quality"] is Availability.AFTER_STEP
     assert known["hour_sin"] is known["clear_sky_kw"] is Availability.AHEAD
     assert known["price_per_kwh"] is Availability.ANNOUNCED
+
+
+def test_the_committed_page_is_the_generated_one():
+    committed = (Path(__file__).resolve().parents[3] / "docs" / "features.md").read_text("utf-8")
+    assert committed == page(catalog(window_days=7)), "make it again with: der features --catalog > docs/features.md"
 
 
 def test_the_version_tells_the_window_and_equal_words_have_equal_versions():

@@ -9,11 +9,13 @@ import pytest
 
 from services.features.service import HORIZON, STEP
 from shared.domain.errors import InvalidValueError
+from shared.domain.place import Place
 from shared.domain.site import Site, SolarSpec
 from shared.domain.tariff import DynamicPrice
 from shared.domain.time import Interval
 from shared.ports.errors import NotFoundError
-from tests.factories import a_site, a_tariff, readings
+from tests.contract.test_weather_store import weather
+from tests.factories import NOON, a_site, a_tariff, readings
 from tests.unit.features.conftest import World
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
@@ -181,3 +183,19 @@ def test_status_tells_rows_period_quality_and_what_waits(world: World):
     (waiting,) = service.status()
     assert waiting.pending is not None
     assert waiting.pending.start == NOW
+
+
+def test_weather_that_comes_later_makes_the_rows_of_its_time_again_and_the_status_tells_its_issue(world):
+    world.cloud.sites.put(a_site("home"))
+    rows = readings(site_id="home", start=NOON - timedelta(days=10), hours=24 * 10)
+    world.cloud.readings.upsert(rows, stored_at=NOON)
+    service = world.service()
+    service.refresh(site_id="home", now=NOON)
+    place = Place.of(a_site("home"))
+    world.cloud.weather.put(place, weather([12.0] * 48, start=NOON - timedelta(days=8), issued_at=NOON - timedelta(days=10)))
+    service.refresh(site_id="home", now=NOON)
+    early = Interval(start=NOON - timedelta(days=8), end=NOON - timedelta(days=7))
+    built = world.cloud.features.read(site_id="home", catalog_version=None, interval=early)
+    assert (built["temperature_celsius"] == 12.0).all()
+    assert (built["weather_is_perfect"] == 0.0).all()
+    assert service.status()[0].weather_issued_at == NOON - timedelta(days=10)
