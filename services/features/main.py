@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from services.features import handlers
@@ -25,7 +26,6 @@ EXAMPLES = """\
   {program} --once                         build the features of the last 30 days, stop
   {program} --once --lookback-days 365     of the last year
   {program} --continuous --interval 3600   keep them up to date until Ctrl-C
-  {program} --catalog                      what each feature is, as a page
   {program} --status                       rows, period, quality and last error of each site"""
 
 NOTHING_YET = "no site in the cloud store yet; copy some readings there with: python run_cloud_sync.py --once"
@@ -63,13 +63,22 @@ def parts(resources: Resources, *, interval_seconds: float = INTERVAL_SECONDS, l
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_modes(parser)
+
+
+def _add_more_arguments(parser: argparse.ArgumentParser) -> None:
+    mode = _add_modes(parser)
+    mode.add_argument("--catalog", action="store_true", help="print every feature with its unit and meaning (Markdown)")
+
+
+def _add_modes(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
     mode = parser.add_mutually_exclusive_group(required=True)
     mode.add_argument("--once", action="store_true", help="build the tables of the lookback, then stop")
     mode.add_argument("--continuous", action="store_true", help="keep the tables up to date until Ctrl-C")
     mode.add_argument("--status", action="store_true", help="show the state of each site's table")
-    mode.add_argument("--catalog", action="store_true", help="print every feature with its unit and meaning (Markdown)")
     parser.add_argument("--lookback-days", type=positive(float), metavar="N", help="with --once (default: FE_LOOKBACK_DAYS, else 30)")
     parser.add_argument("--interval", type=positive(float), metavar="S", help="seconds between rounds (default: 3600)")
+    return mode
 
 
 def execute(options: argparse.Namespace, resources: Resources) -> int:
@@ -78,7 +87,7 @@ def execute(options: argparse.Namespace, resources: Resources) -> int:
     if options.lookback_days is not None and not options.once:
         raise UsageError("--lookback-days goes with --once; leave it out or add --once")
     settings = load(FeatureSettings, lookback_days=options.lookback_days)
-    if options.catalog:
+    if getattr(options, "catalog", False):
         sys.stdout.write(page(catalog(window_days=settings.rolling_window_days)))
         return 0
     lookback = timedelta(days=settings.lookback_days)
@@ -127,16 +136,22 @@ def _status(service: FeatureService, settings: FeatureSettings) -> int:
     return 0
 
 
-FEATURES = Command(
-    name="features",
+SCRIPT = Command(
+    name="run_feature_engineering",
     summary="Build feature tables from the readings in the cloud store.",
     examples=EXAMPLES,
     add_arguments=add_arguments,
     execute=execute,
+)
+FEATURES = replace(
+    SCRIPT,
+    name="features",
+    examples=f"{EXAMPLES}\n  {{program}} --catalog                      what each feature is, as a page",
+    add_arguments=_add_more_arguments,
 )
 COMMANDS: tuple[Command, ...] = (FEATURES,)
 
 
 def cli(argv: Sequence[str] | None = None) -> int:
     """`run_feature_engineering.py`."""
-    return script(FEATURES, argv)
+    return script(SCRIPT, argv)

@@ -9,7 +9,7 @@ from shared.domain.site import Site
 _DIGITS = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Degrees north and east. Homes of one place share their weather, and nobody's door stands in a store of weather."""
 

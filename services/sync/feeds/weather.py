@@ -73,8 +73,8 @@ class WeatherFeedService:
             if place := Place.of(site):
                 homes.setdefault(place, []).append((site, now_at(site)))
         never = datetime.min.replace(tzinfo=now.tzinfo)
-        waiting = sorted((due, place) for place in homes if (due := self._due.get(place, never)) <= now)
-        rows = {place: self._fetch(place, homes[place], now) for _, place in waiting[:MOST_PLACES]}
+        waiting = sorted((place for place in homes if self._due.get(place, never) <= now), key=lambda place: self._due.get(place, never))
+        rows = {place: self._fetch(place, homes[place], now) for place in waiting[:MOST_PLACES]}
         return [
             PlaceFetch(
                 place=place,
@@ -82,7 +82,7 @@ class WeatherFeedService:
                 rows=rows.get(place, 0),
                 problem=self._problems.get(place),
             )
-            for place, sites in sorted(homes.items())
+            for place, sites in sorted(homes.items(), key=lambda item: str(item[0]))
         ]
 
     def _fetch(self, place: Place, homes: Sequence[tuple[Site, datetime]], now: datetime) -> int:
