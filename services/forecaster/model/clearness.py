@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.forecaster.model.clearsky import AZIMUTH, ELEVATION, light
 from services.forecaster.model.series import Indices, Series, Values
+from services.forecaster.model.skyforecast import RADIATION, has_forecast
 
 Matrix = NDArray[np.float64]
 
@@ -19,9 +20,6 @@ SAME_HOUR = ((1, 1, 0.3), (3, 1, 0.3), (7, 0, 0.5), (28, 0, 1.0))
 TYPICAL = 0.7
 """Clearness where nothing was ever measured."""
 MOST = 3.0
-CLEAR_KT = 0.75
-"""Share of the light above the atmosphere that a clear sky lets through; the forecast's clearness is relative to it."""
-RADIATION = "shortwave_radiation"
 CLOUD = "cloud_cover"
 PLAIN_WEATHER = ("temperature_2m", "relative_humidity_2m", "wind_speed_10m")
 """Forecasts of a step, under the names and in the units (W/m2, share, Celsius, %, m/s) of Open-Meteo but for the cloud's share."""
@@ -39,12 +37,15 @@ class Clearness:
     """`clear_kw` over its peak: how much a row matters."""
 
 
-def clearness(series: Series, clear: Values, *, known: Indices, step: Indices) -> Clearness:
-    """Rows for pairs with `known <= step`, both of shape (rows,); the same columns for every series with the same weather."""
+def clearness(series: Series, clear: Values, expected: Values, *, known: Indices, step: Indices) -> Clearness:
+    """Rows for pairs with `known <= step`, both of shape (rows,); the same columns for every series with the same weather.
+
+    `clear` and `expected` are the powers of every step under a clear and under the forecast sky, shape (count,).
+    """
     peak = max(float(clear.max(initial=0.0)), 1e-9)
     columns = [*_recent(series, clear, peak, known, step), *_sun(series, step), clear[step] / peak, (step - known) / series.per_day]
-    if np.isfinite(series.ahead_or_nan(RADIATION)).any():
-        columns += _forecast(series, step)
+    if has_forecast(series):
+        columns += _forecast(series, clear, expected, peak, step)
     matrix = np.nan_to_num(np.column_stack(columns), nan=0.0)
     return Clearness(matrix=matrix, clear_kw=clear[step], share=clear[step] / peak)
 
@@ -94,7 +95,7 @@ def _sun(series: Series, step: Indices) -> list[Values]:
     return [np.sin(np.deg2rad(height))[step], np.sin(np.deg2rad(top))[step], from_noon[step]]
 
 
-def _forecast(series: Series, step: Indices) -> list[Values]:
+def _forecast(series: Series, clear: Values, expected: Values, peak: float, step: Indices) -> list[Values]:
     """The forecast's own clearness at the step, around it and over its day; its clouds; what else it says."""
     sky = light(series.ahead_or_nan(ELEVATION), series.ahead_or_nan(AZIMUTH))
     above = sky[:, 0] + sky[:, 3]
@@ -111,17 +112,9 @@ def _forecast(series: Series, step: Indices) -> list[Values]:
         low, high = np.clip(step - half, 0, series.count), np.clip(step + half + 1, 0, series.count)
         return np.clip((light_sum[high] - light_sum[low]) / np.maximum(clear_sum[high] - clear_sum[low], 1e-3), 0.0, 1.3)
 
-    columns = [near(index, hours) for hours in (-1, 0, 1)] + [mean(2 * hour), mean(day // 2), near(radiation, 0)]
-    columns += _beam_and_diffuse(radiation, index, sky, step)
+    through = np.clip(expected / np.maximum(clear, 0.02 * peak), 0.0, 1.5)
+    columns = [near(through, hours) for hours in (-1, 0, 1)] + [expected[step] / peak]
+    columns += [near(index, hours) for hours in (-1, 0, 1)] + [mean(2 * hour), mean(day // 2), near(radiation, 0)]
     cloud = series.ahead_or_nan(CLOUD)
     columns += [near(cloud, hours) for hours in (-1, 0, 1)]
     return columns + [near(series.ahead_or_nan(name), 0) for name in PLAIN_WEATHER]
-
-
-def _beam_and_diffuse(radiation: Values, index: Values, sky: Matrix, step: Indices) -> list[Values]:
-    """Share of the forecast light that is diffuse (Erbs, Klein and Duffie 1982) and share of a clear sky's beam that is left."""
-    kt = np.clip(CLEAR_KT * index, 0.0, 1.0)
-    middle = 0.9511 - 0.1604 * kt + 4.388 * kt**2 - 16.638 * kt**3 + 12.336 * kt**4
-    diffuse = np.where(kt <= 0.22, 1.0 - 0.09 * kt, np.where(kt <= 0.8, middle, 0.165))
-    beam = np.clip(radiation * (1.0 - diffuse) / np.maximum(sky[:, 0], 0.01), 0.0, 1.3)
-    return [diffuse[step], beam[step]]

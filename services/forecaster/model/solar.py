@@ -16,6 +16,7 @@ from services.forecaster.model.clearness import MOST, Clearness, clearness
 from services.forecaster.model.clearsky import LEAST_PROMINENCE, clear_sky
 from services.forecaster.model.limits import dark_steps, limits
 from services.forecaster.model.series import Series, Values
+from services.forecaster.model.skyforecast import forecast_power
 from services.forecaster.model.split import Pairs, training_pairs
 from shared.domain.forecast import QUANTILE_LEVELS
 
@@ -66,8 +67,8 @@ class SolarModel:
     def quantiles(self, history: History, pairs: Pairs) -> Matrix:
         """Calibrated quantiles in kW at `QUANTILE_LEVELS` within the site's limits, shape (rows, levels), from its own past."""
         series = history.series
-        clear = clear_sky(series, known=history.known)
-        rows = clearness(series, clear, known=pairs.known, step=pairs.step)
+        clear, expected = clear_sky(series, known=history.known), forecast_power(series, known=history.known)
+        rows = clearness(series, clear, expected, known=pairs.known, step=pairs.step)
         peak = float(clear.max(initial=0.0))
         spread = self.calibration.apply(self.core(rows), pairs.lead_hours(series), FLOOR * peak)
         bounds = limits(series, known=history.known, rating_kw=history.rating_kw)
@@ -112,11 +113,11 @@ def _learnable(history: History, share: int, seed: int) -> tuple[Matrix, Values,
     if history.known <= series.per_day:
         return None
     pairs = training_pairs(series, until=history.known, rows=share, rng=np.random.default_rng(seed))
-    clear = clear_sky(series, known=history.known)
+    clear, expected = clear_sky(series, known=history.known), forecast_power(series, known=history.known)
     pairs = pairs.where(clear[pairs.step] > LEAST_PROMINENCE * clear.max(initial=0.0))
     if not len(pairs):
         return None
-    rows = clearness(series, clear, known=pairs.known, step=pairs.step)
+    rows = clearness(series, clear, expected, known=pairs.known, step=pairs.step)
     return rows.matrix, np.clip(series.values[pairs.step] / rows.clear_kw, 0.0, MOST), rows.share
 
 
@@ -148,11 +149,11 @@ def _calibrated(early: SolarModel, histories: Sequence[History], share: int, see
         if before <= series.per_day:
             continue
         pairs = training_pairs(series, until=each.known, rows=share, rng=np.random.default_rng(seed + number), days=PROOF_DAYS)
-        clear = clear_sky(series, known=before)
+        clear, expected = clear_sky(series, known=before), forecast_power(series, known=before)
         peak = float(clear.max(initial=0.0))
         pairs = pairs.where(clear[pairs.step] > LEAST_PROMINENCE * peak)
         if len(pairs):
-            cores.append(early.core(clearness(series, clear, known=pairs.known, step=pairs.step)) / peak)
+            cores.append(early.core(clearness(series, clear, expected, known=pairs.known, step=pairs.step)) / peak)
             actual.append(series.values[pairs.step] / peak)
             leads.append(pairs.lead_hours(series))
     if not cores:

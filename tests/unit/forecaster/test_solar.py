@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.forecaster.model.clearness import RADIATION, clearness
+from services.forecaster.model.clearness import clearness
 from services.forecaster.model.clearsky import AZIMUTH, ELEVATION, clear_sky, light
 from services.forecaster.model.series import Series, Values
+from services.forecaster.model.skyforecast import RADIATION, forecast_power
 from services.forecaster.model.solar import History, fit
 from services.forecaster.model.split import Pairs
 from shared.domain.forecast import QUANTILE_LEVELS, Target
@@ -24,7 +25,7 @@ WEIGHTS = np.array([3.0, -1.0, -1.5, 4.0])
 def array(*, seed: int, clear: bool = False, curtailed_kw: float | None = None) -> Series:
     hour = np.arange(24 * DAYS) % 24 + 0.5
     elevation = 60.0 * np.sin((hour - 6.0) / 12.0 * np.pi)
-    azimuth = (90.0 + 15.0 * (hour - 6.0)) % 360.0
+    azimuth = np.mod(90.0 + 15.0 * (hour - 6.0), 360.0).astype(np.float64)
     days = np.random.default_rng(seed).choice([0.2, 0.5, 0.9, 1.0], DAYS)
     share = np.ones(24 * DAYS) if clear else np.repeat(days, 24)
     power = np.maximum(light(elevation, azimuth) @ WEIGHTS, 0.0) * share
@@ -76,7 +77,10 @@ def test_nothing_measured_after_the_issue_changes_a_row(seed: int, known: int) -
     other = replace(series, values=later)
     step = known + np.arange(48)
     for_issue = np.full(48, known)
-    first, second = (clearness(each, clear_sky(each, known=known), known=for_issue, step=step).matrix for each in (series, other))
+    first, second = (
+        clearness(each, clear_sky(each, known=known), forecast_power(each, known=known), known=for_issue, step=step).matrix
+        for each in (series, other)
+    )
     assert (first == second).all()
 
 
