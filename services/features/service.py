@@ -185,12 +185,14 @@ class FeatureService:
     def _write_rows(self, site: Site, tariff: Tariff | None, interval: Interval, now: datetime) -> int:
         needed = Interval(start=context_before(interval.start, self._window_days), end=interval.end)
         series = tariff.series_ids if tariff else ()
+        tariff_calendar = tariff.holiday_calendar if tariff else None
         table = build_table(
             readings=self._readings.read(site_id=site.site_id, interval=needed, columns=tuple(MEASURED.values())),
             site=site,
             tariff=tariff,
             prices={name: self._prices.read(series_id=name, interval=needed, as_of=now) for name in series},
-            holidays=self._holiday_dates(site, tariff, needed),
+            holidays=self._dates(tariff_calendar or country_of(site.timezone), needed),
+            tariff_holidays=self._dates(tariff_calendar, needed),
             weather=self._weather_of(site, needed, now),
             interval=interval,
             as_of=now,
@@ -211,9 +213,8 @@ class FeatureService:
         place = Place.of(site)
         return self._weather.extent(place=place) if place else None
 
-    def _holiday_dates(self, site: Site, tariff: Tariff | None, interval: Interval) -> frozenset[date]:
-        """Of the part of the country that the tariff names, else of the country of the site's time zone."""
-        calendar = (tariff.holiday_calendar if tariff else None) or country_of(site.timezone)
+    def _dates(self, calendar: str | None, interval: Interval) -> frozenset[date]:
+        """Holidays of a calendar; none of nobody's."""
         if calendar is None:
             return frozenset()
         day = timedelta(days=1)  # local dates may be one off from UTC's

@@ -51,6 +51,8 @@ class Home:
     tariff: Tariff | None = None
     holidays: frozenset[date] = frozenset()
     """Of the country where it stands."""
+    tariff_holidays: frozenset[date] = frozenset()
+    """Days on which the tariff keeps its holiday prices; none where it names no calendar."""
     weather: Weather | None = None
 
 
@@ -89,10 +91,11 @@ def build_table(
     interval: Interval,
     as_of: datetime,
     window_days: int,
+    tariff_holidays: frozenset[date] = frozenset(),
     weather: Weather | None = None,
 ) -> pd.DataFrame:
     """`build_tables` of one site: `timestamp` and the catalog's columns."""
-    home = Home(site=site, tariff=tariff, holidays=holidays, weather=weather)
+    home = Home(site=site, tariff=tariff, holidays=holidays, tariff_holidays=tariff_holidays, weather=weather)
     readings = readings.assign(site_id=site.site_id)
     return build_tables(readings=readings, homes=[home], prices=prices, interval=interval, as_of=as_of, window_days=window_days).of(0)
 
@@ -226,9 +229,9 @@ def _money(grid: TimeGrid, homes: Sequence[Home], prices: Mapping[str, pd.DataFr
     found: dict[tuple[str, frozenset[date]], PricesOnGrid] = {}
     chosen = []
     for home in homes:
-        key = (repr(home.tariff), home.holidays)
+        key = (repr(home.tariff), home.tariff_holidays)
         if key not in found:
-            found[key] = prices_on(grid, tariff=home.tariff, series=prices, holidays=home.holidays, as_of=as_of)
+            found[key] = prices_on(grid, tariff=home.tariff, series=prices, holidays=home.tariff_holidays, as_of=as_of)
         chosen.append(found[key])
     return chosen
 

@@ -1,7 +1,7 @@
 """Building, refreshing and looking at feature tables, on real stores."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from services.features.service import HORIZON, STEP
 from shared.domain.errors import InvalidValueError
 from shared.domain.place import Place
 from shared.domain.site import Site, SolarSpec
-from shared.domain.tariff import DynamicPrice
+from shared.domain.tariff import DynamicPrice, TimeOfUsePrice, TouPeriod
 from shared.domain.time import Interval
 from shared.ports.errors import NotFoundError
 from tests.contract.test_weather_store import weather
@@ -199,3 +199,14 @@ def test_weather_that_comes_later_makes_the_rows_of_its_time_again_and_the_statu
     assert (built["temperature_celsius"] == 12.0).all()
     assert (built["weather_is_perfect"] == 0.0).all()
     assert service.status()[0].weather_issued_at == NOON - timedelta(days=10)
+
+
+def test_holidays_of_the_country_are_no_holidays_of_a_tariff_that_names_no_calendar(world):
+    world.cloud.sites.put(a_site("home"))
+    workday = TouPeriod(name="workday", price_per_kwh=0.5, start=time(6), end=time(22), holidays=False)
+    world.cloud.tariffs.put("home", a_tariff(import_price=TimeOfUsePrice(periods=(workday,), default_price_per_kwh=0.1)))
+    labour_day = datetime(2024, 5, 1, 10, tzinfo=UTC)
+    world.service().build(site_id="home", now=labour_day)
+    rows = world.cloud.features.read(site_id="home", catalog_version=None, interval=Interval(start=labour_day, end=labour_day + HOUR))
+    assert (rows["is_holiday"] == 1.0).all()
+    assert (rows["price_per_kwh"] == 0.5).all()
