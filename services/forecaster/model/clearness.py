@@ -110,7 +110,8 @@ def _forecast(series: Series, clear: Values, expected: Values, peak: float, step
     def mean(half: int) -> Values:
         light_sum, clear_sum = (np.concatenate([[0.0], np.cumsum(each)]) for each in (radiation, above))
         low, high = np.clip(step - half, 0, series.count), np.clip(step + half + 1, 0, series.count)
-        return np.clip((light_sum[high] - light_sum[low]) / np.maximum(clear_sum[high] - clear_sum[low], 1e-3), 0.0, 1.3)
+        share: Values = np.clip((light_sum[high] - light_sum[low]) / np.maximum(clear_sum[high] - clear_sum[low], 1e-3), 0.0, 1.3)
+        return share
 
     through = np.clip(expected / np.maximum(clear, 0.02 * peak), 0.0, 1.5)
     columns = [near(through, hours) for hours in (-1, 0, 1)] + [expected[step] / peak]

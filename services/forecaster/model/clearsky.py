@@ -59,7 +59,8 @@ def clear_sky(series: Series, *, known: int) -> Values:
     age = 0.5 ** ((known - sunny) / series.per_day / HALF_LIFE_DAYS)
     plane = np.maximum(basis @ _expectile(basis[sunny], series.values[sunny], age), 0.0)
     shaded = plane * _by_slot(series, plane, sunny[sunny >= known - SLOT_DAYS * series.per_day])
-    return np.minimum(shaded, series.values[measured].max())
+    bounded: Values = np.minimum(shaded, series.values[measured].max())
+    return bounded
 
 
 def _expectile(basis: Matrix, power: Values, age: Values) -> Values:

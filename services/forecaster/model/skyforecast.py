@@ -46,9 +46,10 @@ def forecast_power(series: Series, *, known: int) -> Values:
         return np.zeros(series.count)
     basis = forecast_light(series)
     columns, power = basis[past], series.values[past] / most
-    weight, found = np.ones(len(past)), np.zeros(basis.shape[1])
+    weight: Values = np.ones(len(past))
+    found: Values = np.zeros(basis.shape[1])
     for _ in range(REWEIGHTINGS):
         weighted = columns * weight[:, None]
         found = np.linalg.solve(weighted.T @ columns + 1e-3 * np.eye(basis.shape[1]), weighted.T @ power)
-        weight = 1.0 / np.maximum(np.abs(power - columns @ found), NARROWEST)
+        weight = np.reciprocal(np.maximum(np.abs(power - columns @ found), NARROWEST), dtype=np.float64)
     return np.maximum(basis @ found, 0.0) * most
