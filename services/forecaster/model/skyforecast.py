@@ -50,6 +50,6 @@ def forecast_power(series: Series, *, known: int) -> Values:
     found: Values = np.zeros(basis.shape[1])
     for _ in range(REWEIGHTINGS):
         weighted = columns * weight[:, None]
-        found = np.linalg.solve(weighted.T @ columns + 1e-3 * np.eye(basis.shape[1]), weighted.T @ power)
-        weight = np.reciprocal(np.maximum(np.abs(power - columns @ found), NARROWEST), dtype=np.float64)
+        found = np.linalg.solve(weighted.T @ columns + 1e-3 * np.eye(basis.shape[1]), weighted.T @ power).astype(np.float64)
+        weight = (1.0 / np.maximum(np.abs(power - columns @ found), NARROWEST)).astype(np.float64)
     return np.maximum(basis @ found, 0.0) * most
