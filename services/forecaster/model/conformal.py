@@ -14,7 +14,7 @@ from services.forecaster.model.series import Values
 
 Matrix = NDArray[np.float64]
 
-GAIN = 0.3
+GAIN = 0.1
 """How fast a side follows: a forecast that missed a share `m` too often scales it by exp(`GAIN` m / sqrt(promised share))."""
 LEAST, MOST = 0.2, 5.0
 """Bounds of the factors."""
