@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from services.forecaster.model.calibration import CORE_LEVELS, Calibration, calibrate, uncalibrated
 from services.forecaster.model.clearness import MOST, Clearness, clearness
 from services.forecaster.model.clearsky import LEAST_PROMINENCE, clear_sky
+from services.forecaster.model.history import History
 from services.forecaster.model.limits import dark_steps, limits
-from services.forecaster.model.series import Series, Values
+from services.forecaster.model.series import Values
 from services.forecaster.model.skyforecast import forecast_power
 from services.forecaster.model.split import Pairs, training_pairs
 from shared.domain.forecast import QUANTILE_LEVELS
@@ -42,15 +43,6 @@ PROOF_DAYS = 28
 """The last days, forecast by a model that had not seen them, calibrate the band."""
 FLOOR = 0.002
 """The narrowest side of a band, as a share of the peak."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """A site's series of which the steps before `known` may be learned from."""
-
-    series: Series
-    known: int
-    rating_kw: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

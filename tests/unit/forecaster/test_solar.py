@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from services.forecaster.model.clearness import clearness
 from services.forecaster.model.clearsky import AZIMUTH, ELEVATION, clear_sky, light
+from services.forecaster.model.history import History
 from services.forecaster.model.series import Series, Values
 from services.forecaster.model.skyforecast import RADIATION, forecast_power
-from services.forecaster.model.solar import History, fit
+from services.forecaster.model.solar import fit
 from services.forecaster.model.split import Pairs
 from shared.domain.forecast import QUANTILE_LEVELS, Target
 
