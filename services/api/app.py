@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 from starlette.middleware.gzip import GZipMiddleware
 
-from services.api.routes import events, forecasts, health, pages, problems, readings, schedules, sites
+from services.api.routes import events, forecasts, health, models, pages, problems, readings, schedules, sites
 from services.api.routes.context import Check, Context
 from services.api.routes.live import Announcements
 from services.api.routes.problems import Problem
@@ -62,7 +62,7 @@ def create_app(
     app.state.context = Context(
         service=service, bus=bus, clock=clock, announcements=announcements, planner_timeout=planner_timeout, checks=dict(checks or {})
     )
-    for module in (sites, readings, forecasts, schedules, events, health, pages):
+    for module in (sites, readings, forecasts, models, schedules, events, health, pages):
         app.include_router(module.router)
     app.mount("/assets", pages.assets())
     problems.install(app)

@@ -35,6 +35,7 @@ def build(resources: Resources) -> ApiService:
         schedules=resources.schedules,
         savings=resources.savings,
         progress=resources.progress,
+        models=resources.models,
     )
 
 

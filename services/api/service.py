@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from shared.contracts.evaluations import EVALUATION_FILE, EvaluationDocument
 from shared.contracts.reading_frames import frame_from_documents
 from shared.contracts.readings import ReadingDocument
 from shared.domain.errors import InvalidValueError, require_identifier
@@ -19,6 +20,7 @@ from shared.domain.tariff import Tariff
 from shared.domain.time import EPOCH, Interval, TimeGrid, floor_to
 from shared.ports.errors import NotFoundError
 from shared.ports.forecast_store import ForecastStore
+from shared.ports.model_store import ModelManifest, ModelStore, Promotion
 from shared.ports.progress_store import Progress, ProgressStore
 from shared.ports.quarantine_store import QuarantineStore
 from shared.ports.reading_store import ReadingStore
@@ -32,6 +34,8 @@ CLOCK_TOLERANCE = timedelta(seconds=2)
 """A reading stamped further ahead than this is stored and flagged."""
 OLDEST = EPOCH.replace(year=2000)
 """Older stamps come from a clock that was never set."""
+WATCH_STEP = "watch"
+"""The forecaster's look for drift, a step for each target."""
 PREPARING_STEPS = ("sync", "features", "forecast")
 MAX_SERIES_STEPS = 10_000
 
@@ -118,6 +122,21 @@ class SiteStatus:
     has_tariff: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteModels:
+    """The models of one target of a site."""
+
+    champion: str | None
+    versions: Sequence[ModelManifest]
+    """Newest first."""
+    promotions: Sequence[Promotion]
+    """Oldest first."""
+    watch: Progress | None
+    """The last look for drift; its `last_error` is the alarm."""
+    evaluation: EvaluationDocument | None
+    """Of the champion, else of the newest version."""
+
+
 class ApiService:
     """Use cases of the API on ports. Raises `MissingError` for what is not there."""
 
@@ -132,6 +151,7 @@ class ApiService:
         schedules: ScheduleStore,
         savings: SavingsStore,
         progress: ProgressStore,
+        models: ModelStore,
     ) -> None:
         self._sites = sites
         self._tariffs = tariffs
@@ -141,6 +161,7 @@ class ApiService:
         self._schedules = schedules
         self._savings = savings
         self._progress = progress
+        self._models = models
 
     def sites(self) -> list[Site]:
         """Every site, sorted by id."""
@@ -260,6 +281,20 @@ class ApiService:
             )
         return forecast
 
+    def models(self, *, site_id: str, target: Target) -> SiteModels:
+        """The versions that are stored, who served when, and the evaluation of the one that serves."""
+        self.site(site_id=site_id)
+        champion = self._models.champion(owner=site_id, target=target)
+        versions = self._models.versions(owner=site_id, target=target)
+        judged = champion or next((manifest.model_version for manifest in versions), None)
+        return SiteModels(
+            champion=champion,
+            versions=versions,
+            promotions=self._models.promotions(owner=site_id, target=target),
+            watch=self._progress.get(step=f"{WATCH_STEP}.{target}", site_id=site_id),
+            evaluation=self._evaluation(site_id, target, judged) if judged else None,
+        )
+
     def schedule(self, *, schedule_id: str) -> Schedule:
         """The schedule of that id."""
         schedule = self._schedules.get(schedule_id)
@@ -312,6 +347,11 @@ class ApiService:
             schedule=self._schedules.latest(site_id=site_id),
             has_tariff=self._tariffs.get(site_id) is not None,
         )
+
+    def _evaluation(self, site_id: str, target: Target, version: str) -> EvaluationDocument | None:
+        """None for a version from before evaluations were kept."""
+        document = self._models.load(owner=site_id, target=target, model_version=version).files.get(EVALUATION_FILE)
+        return EvaluationDocument.model_validate_json(document) if document else None
 
     def _keep_refused(self, site_id: str, rows: Sequence[RefusedRow], now: datetime) -> None:
         if rows:

@@ -17,6 +17,7 @@ from shared.contracts.events import (
     FeaturesTableBuilt,
     ForecastBatchRequested,
     ForecastRunPublished,
+    ModelDrifted,
     ModelTrainingCompleted,
     ModelTrainingRequested,
     TrainingBatchRequested,
@@ -182,8 +183,8 @@ def published(run: ForecastRun | None) -> list[ForecastRunPublished]:
 
 
 def completed(report: TrainingReport) -> list[Event]:
-    """One message for each target that a model was made for."""
-    return [
+    """One message for each target that a model was made for, and one for each champion that was found to drift."""
+    made: list[Event] = [
         ModelTrainingCompleted(
             site_id=report.site_id,
             target=result.target,
@@ -195,3 +196,15 @@ def completed(report: TrainingReport) -> list[Event]:
         for result in report.targets
         if result.model_version
     ]
+    drifted = [
+        ModelDrifted(
+            site_id=report.site_id,
+            target=result.target,
+            model_version=result.drift.model_version,
+            alarm=result.drift.alarm,
+            still_serves=result.drift.still_serves,
+        )
+        for result in report.targets
+        if result.drift
+    ]
+    return made + drifted

@@ -2,12 +2,14 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from services.forecaster import handlers
+from services.forecaster.files.evaluation_page import evaluation_page
 from services.forecaster.service import Evaluation, ForecastRun, ForecastService, SiteStatus, TrainingReport
 from services.forecaster.settings import ForecasterSettings
 from shared.contracts.forecasts import ForecastDocument
@@ -16,6 +18,7 @@ from shared.domain.site import Site
 from shared.domain.time import zone
 from shared.runtime.cli import UsageError
 from shared.runtime.command import Command, script
+from shared.runtime.files import whole_or_none
 from shared.runtime.life import run_until_signalled
 from shared.runtime.progress import progress
 from shared.runtime.resources import Resources
@@ -35,6 +38,8 @@ TRAIN_EXAMPLES = """\
   {program}                         train every site's models, test them, let the better ones serve
   {program} --model-dir models/     keep the models in that folder (else FORECAST_MODEL_DIR, else var/models)
   {program} --evaluate              every target and horizon against the baselines; nothing is stored
+  {program} --evaluate --report F   the same, and a page with charts: by lead time and hour, calibration
+  {program} --rollback load         let the load model before the one that serves serve again
   {program} --status                which model serves each target, its skill, how fresh its forecast is
 
 environment: FORECAST_MODEL_DIR, FORECAST_TEST_SIZE (share of the history that tests, between 0 and 1)"""
@@ -75,26 +80,38 @@ def add_script_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of `der train`: without a mode it trains."""
-    _add_train_options(parser, mode_required=False)
+    mode = _add_train_options(parser, mode_required=False)
+    mode.add_argument("--rollback", type=Target, choices=list(Target), help="go back to the model that served before, else a baseline")
     parser.add_argument("--site", metavar="ID", help="this site alone (default: all)")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="with --evaluate: write a page with charts there")
 
 
-def _add_train_options(parser: argparse.ArgumentParser, *, mode_required: bool) -> None:
+def _add_train_options(parser: argparse.ArgumentParser, *, mode_required: bool) -> argparse._MutuallyExclusiveGroup:
     mode = parser.add_mutually_exclusive_group(required=mode_required)
     mode.add_argument("--train", action="store_true", help="train, test and promote models")
     mode.add_argument("--evaluate", action="store_true", help="test models against the baselines, store nothing")
     mode.add_argument("--status", action="store_true", help="show which models serve")
     parser.add_argument("--model-dir", type=Path, metavar="DIR", help="folder of the models (default: FORECAST_MODEL_DIR, else var/models)")
+    return mode
 
 
 def execute_train(options: argparse.Namespace, resources: Resources) -> int:
+    report_file = getattr(options, "report", None)  # the subcommand's, like the site and the way back
+    if report_file is not None and not options.evaluate:
+        raise UsageError("--report belongs to --evaluate: give both")
     settings = load(ForecasterSettings)
     service = build(resources, model_dir=_folder(options.model_dir))
     sites = _sites(service, getattr(options, "site", None))
     if options.status:
         _print_status([service.status(site_id=site.site_id, now=resources.clock.now_at(site)) for site in sites])
         return 0
+    if target := getattr(options, "rollback", None):
+        for site in sites:
+            version = service.roll_back(site_id=site.site_id, target=target, now=resources.clock.now_at(site))
+            print(f"{site.site_id} {target}: {version or 'a baseline'} serves again")
+        return 0
     learnable = _with_features(resources, sites)
+    evaluated: dict[str, Sequence[Evaluation]] = {}
     for site in learnable:
         now = resources.clock.now_at(site)
         work = service.planned_fits(site_id=site.site_id, now=now, test_share=settings.test_size)
@@ -106,9 +123,21 @@ def execute_train(options: argparse.Namespace, resources: Resources) -> int:
                 report = service.train(site_id=site.site_id, now=now, test_share=settings.test_size, progress=advance)
         if options.evaluate:
             _print_evaluations(site.site_id, evaluations)
+            evaluated[site.site_id] = evaluations
         else:
             _print_training(report)
+    if report_file is not None:
+        _write_report(report_file, evaluated)
     return 0
+
+
+def _write_report(path: Path, evaluated: Mapping[str, Sequence[Evaluation]]) -> None:
+    """Raises `UsageError` where nothing can be written."""
+    documents = {site_id: [each.document for each in found if each.document is not None] for site_id, found in evaluated.items()}
+    notes = [f"{site_id}, {each.target}: {each.reason}." for site_id, found in evaluated.items() for each in found if each.document is None]
+    with whole_or_none(path, option="--report") as file:
+        file.write_text(evaluation_page(documents, notes=notes), "utf-8")
+    print(f"wrote {path}", file=sys.stderr)
 
 
 def add_forecast_arguments(parser: argparse.ArgumentParser) -> None:

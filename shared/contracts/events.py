@@ -73,6 +73,17 @@ class ModelTrainingCompleted(Event):
     skill: float | None
 
 
+class ModelDrifted(Event):
+    """A model's errors or data have changed since its training. It is trained again daily; this is for people to look at."""
+
+    TYPE: ClassVar[str] = "forecast.model.drifted.v1"
+    site_id: str
+    target: Target
+    model_version: str
+    alarm: str
+    still_serves: bool
+
+
 class ForecastRunPublished(Event):
     """New forecasts of a site are in the cloud store."""
 
@@ -139,6 +150,7 @@ EVENTS: dict[str, type[Event]] = {
         FeaturesTableBuilt,
         ModelTrainingRequested,
         ModelTrainingCompleted,
+        ModelDrifted,
         ForecastRunPublished,
         ScheduleRunRequested,
         ScheduleRunPublished,

@@ -44,6 +44,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "model.training.completed.v1": {
         "site_id": "home", "target": Target.LOAD, "model_name": "quantile", "model_version": _STAMP, "promoted": True, "skill": 0.21,
     },
+    "forecast.model.drifted.v1": {
+        "site_id": "home", "target": Target.LOAD, "model_version": _STAMP, "still_serves": True,
+        "alarm": "errors have grown: pinball 0.21 a day in the last days against 0.083 in the test",
+    },
     "forecast.run.published.v1": {
         "site_id": "home", "issued_at": _MOMENT, "targets": [Target.LOAD, Target.SOLAR],
         "forecast_ids": [f"home.load.{_STAMP}", f"home.solar.{_STAMP}"],

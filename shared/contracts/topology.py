@@ -62,6 +62,7 @@ GATEWAY_SCHEDULE = queue("gateway_sim", "schedule-follow", events.ScheduleRunPub
 API_ANNOUNCE = queue(
     "api", "events-announce",
     events.SyncWindowCompleted, events.ForecastRunPublished, events.ScheduleRunPublished, events.ModelTrainingCompleted,
+    events.ModelDrifted,
     shared=False,
 )  # fmt: skip
 

@@ -21,10 +21,22 @@ UNITS = (
 WITHOUT_UNIT = {
     "the customer's names": {"cycles", "feed_in_tariff", "demand_charge", "min_soc", "max_soc", "initial_soc"},
     "money in the currency that the document names": {"cost", "energy", "demand", "wear", "terminal", "total", "bill", "stored_value"},
-    "shares, without a unit": {"coverage", "captured_share", "gap", "skill", "factor", "levels"},
+    "shares, without a unit": {
+        "coverage",
+        "captured_share",
+        "gap",
+        "skill",
+        "factor",
+        "levels",
+        "coverage_80",
+        "observed",
+        "pit_edges",
+        "pit_density",
+        "nmae",
+    },
     "degrees by definition": {"latitude", "longitude"},
     "hours of the wall clock": {"hour"},
-    "the unit stands beside it, or is the field's": {"values", "quantiles", "amount", "low", "high"},
+    "the unit stands beside it, or is the field's": {"values", "quantiles", "amount", "low", "high", "pinball", "mae", "width_80"},
 }
 ALLOWED = frozenset().union(*WITHOUT_UNIT.values())
 

@@ -125,6 +125,66 @@ FORECAST: Json = {
     "quantiles": {"0.1": [0.4, 0.5], "0.5": [0.9, 1.1], "0.9": [2.1, 2.4]},
 }
 
+
+def _scores(label: str, pinball: float) -> Json:
+    return {
+        "label": label, "steps": 1200, "pinball": pinball, "mae": 3 * pinball, "nmae": 0.31, "coverage_80": 0.79, "width_80": 1.1,
+    }  # fmt: skip
+
+
+def _forecaster(name: str, pinball: float) -> Json:
+    return {
+        "name": name,
+        "whole": _scores("0-48 h", pinball),
+        "by_lead": [_scores("0-1 h", 0.6 * pinball), _scores("36-48 h", 1.1 * pinball)],
+        "by_hour": [_scores("07:00", 0.9 * pinball), _scores("19:00", 1.4 * pinball)],
+    }
+
+
+MODELS: Json = {
+    "site_id": "home",
+    "target": "load",
+    "champion": "3f9a1c",
+    "items": [
+        {
+            "model_version": "3f9a1c",
+            "model_name": "quantile_ensemble",
+            "trained_at": "2024-06-15T02:00:00+00:00",
+            "data_start": "2023-06-01T00:00:00+00:00",
+            "data_end": "2024-06-15T02:00:00+00:00",
+            "catalog_version": "8d21",
+            "features": ["hour_local", "mean_7d", "lead_hours"],
+            "metrics": {"pinball": 0.083, "skill": 0.21, "coverage_80": 0.79},
+        }
+    ],
+    "promotions": [
+        {
+            "model_version": "3f9a1c",
+            "promoted_at": "2024-06-15T02:00:00+00:00",
+            "reason": "better than median_7d: pinball 0.083 against 0.105",
+        }
+    ],
+    "drift": {"watched_at": "2024-06-16T02:00:00+00:00", "alarm": None},
+    "evaluation": {
+        "target": "load",
+        "unit": "kW",
+        "evaluated_at": "2024-06-15T02:00:00+00:00",
+        "test_days": 60,
+        "issue_every_hours": 6,
+        "verdict": "better than median_7d: pinball 0.083 against 0.105",
+        "best_baseline": "median_7d",
+        "skill": 0.21,
+        "forecasters": [_forecaster("model", 0.083), _forecaster("median_7d", 0.105)],
+        "calibration": {
+            "levels": [0.1, 0.5, 0.9],
+            "observed": [0.11, 0.49, 0.9],
+            "pit_edges": [0.0, 0.1, 0.5, 0.9, 1.0],
+            "pit_density": [1.1, 0.95, 1.025, 1.0],
+            "steps": 1200,
+        },
+    },
+}
+
 SLOT: Json = {
     "start": "2024-06-15T14:00:00+00:00",
     "action": "store",

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from shared.contracts.base import Duration, Instant, Wire
+from shared.contracts.evaluations import EvaluationDocument
 from shared.contracts.readings import ReadingDocument
 from shared.contracts.sites import SiteDocument
 from shared.domain.forecast import Target
@@ -143,6 +144,46 @@ class ScheduleList(Wire):
     site_id: str
     items: list[ScheduleSummary]
     next: str | None = Field(default=None, description="cursor of the next page; null on the last one")
+
+
+class ModelDocument(Wire):
+    """A stored version of a model."""
+
+    model_version: str
+    model_name: str
+    trained_at: Instant
+    data_start: Instant = Field(description="it learned from data since then")
+    data_end: Instant = Field(description="and before then")
+    catalog_version: str = Field(description="of the features that it reads")
+    features: list[str]
+    metrics: dict[str, float] = Field(description="figures of its rolling-origin test, such as `pinball`, `skill`, `coverage_80`")
+
+
+class PromotionDocument(Wire):
+    """From a moment on a version served, for a reason."""
+
+    model_version: str | None = Field(description="null: from then on a baseline served")
+    promoted_at: Instant
+    reason: str
+
+
+class DriftDocument(Wire):
+    """Whether the champion still does as well as in its test, and its data still look like those that it learned from."""
+
+    watched_at: Instant
+    alarm: str | None = Field(description="what has changed, in words; null while nothing has")
+
+
+class ModelList(Wire):
+    """The models of one target of a site."""
+
+    site_id: str
+    target: Target
+    champion: str | None = Field(description="the version that serves; null where a baseline does")
+    items: list[ModelDocument] = Field(description="newest first; the champion, the one before it and the newest few are kept")
+    promotions: list[PromotionDocument] = Field(description="who served when, oldest first; the newest 100")
+    drift: DriftDocument | None = Field(description="null before the first look")
+    evaluation: EvaluationDocument | None = Field(description="of the champion, else of the newest version; null where there is none")
 
 
 class PlanningAccepted(Wire):

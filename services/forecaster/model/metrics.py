@@ -49,3 +49,21 @@ def skill(loss: float, reference_loss: float) -> float | None:
     if not (np.isfinite(loss) and np.isfinite(reference_loss)) or reference_loss <= 0:
         return None
     return 1.0 - loss / reference_loss
+
+
+def reliability(actual: Values, quantiles: Matrix) -> Values:
+    """Share of rows at or below the quantile of each level, shape (levels,); NaN for no row."""
+    if not len(actual):
+        return np.full(quantiles.shape[1], np.nan)
+    shares: Values = (actual[:, None] <= quantiles).mean(axis=0)
+    return shares
+
+
+def pit_density(actual: Values, quantiles: Matrix, levels: Sequence[float]) -> Values:
+    """Share of rows between neighbouring quantiles over the share that belongs there, shape (levels + 1,): 1 when calibrated.
+
+    The histogram of the probability integral transform (Diebold, Gunther and Tay 1998) with the levels as its bounds.
+    """
+    below = np.concatenate([[0.0], reliability(actual, quantiles), [1.0]])
+    density: Values = np.diff(below) / np.diff(np.concatenate([[0.0], levels, [1.0]]))
+    return density

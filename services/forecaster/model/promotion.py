@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.forecaster.model.design import design
+from services.forecaster.model.drift import Reference, alarms, daily, reference_of
 from services.forecaster.model.ensemble import Ensemble
-from services.forecaster.model.gate import Duel, Verdict, decide
+from services.forecaster.model.gate import Duel, Record, Return, Verdict, decide, step_back
 from services.forecaster.model.limits import dark_steps, local_hours
-from services.forecaster.model.metrics import pinball, skill
+from services.forecaster.model.metrics import pinball, pinball_losses, pit_density, reliability, skill
 from services.forecaster.model.scores import MODEL, WHOLE, Outcomes, Score, outcomes
-from services.forecaster.model.series import Series
+from services.forecaster.model.series import Series, Values
 from services.forecaster.model.split import ISSUE_EVERY_HOURS, REFIT_DAYS, REHEARSALS, Fold, days_of_test, rolling_folds
 from services.forecaster.model.training import Progress, fit_all, forecast_folds, history_days, tuned
 from shared.domain.forecast import QUANTILE_LEVELS
@@ -19,10 +21,25 @@ from shared.domain.forecast import QUANTILE_LEVELS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Champion:
-    """The model that serves, and the step at which its training data ended."""
+    """The model that serves, the step at which its training data ended, and what it was used to."""
 
     model: Ensemble
     data_end: int
+    reference: Reference | None = None
+    """None for a model from before references were kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """The test in finer slices, and the model's calibration."""
+
+    by_lead: tuple[Score, ...]
+    by_hour: tuple[Score, ...]
+    reliability: Values
+    """Share of outcomes at or below each level's quantile, shape (levels,); nights are left out of solar."""
+    pit_density: Values
+    """Shape (levels + 1,)."""
+    bright_rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +50,13 @@ class Training:
     model: Ensemble | None
     scores: tuple[Score, ...]
     test_days: int
+    details: Details | None = None
+    reference: Reference | None = None
+    """What the new model was used to, for those who watch it."""
+    champion_alarms: tuple[str, ...] | None = None
+    """What has changed since the champion was trained; None without a champion to watch."""
+    champion_return: Return | None = None
+    """Set where the champion gives way and the new model is not promoted."""
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -59,9 +83,20 @@ class Training:
 
 
 def train(
-    series: Series, *, now: int, rating_kw: float | None, test_share: float, seed: int, champion: Champion | None, on_fit: Progress
+    series: Series,
+    *,
+    now: int,
+    rating_kw: float | None,
+    test_share: float,
+    seed: int,
+    champion: Champion | None,
+    on_fit: Progress,
+    previous: Champion | None = None,
 ) -> Training:
-    """Train on what was known at step `now`; the last `test_share` of the days are the test."""
+    """Train on what was known at step `now`; the last `test_share` of the days are the test, and the champion is watched there.
+
+    `previous` is the model that the champion replaced.
+    """
     days = days_of_test(history_days(series, now), test_share)
     if days == 0:
         return _no_model(f"too little history for a model: {history_days(series, now):.1f} days of at least 9")
@@ -78,7 +113,17 @@ def train(
     losses = scored.losses()
     verdict = decide(loss=losses.pop(MODEL), baseline_losses=losses, duel=_duel(series, scored, champion))
     model = tuned(series, final, tested, until=now)
-    return Training(verdict=verdict, model=model, scores=tuple(scored.scores()), test_days=days)
+    own_losses = pinball_losses(scored.actual, scored.quantiles[MODEL], QUANTILE_LEVELS)
+    return Training(
+        verdict=verdict,
+        model=model,
+        scores=tuple(scored.scores()),
+        test_days=days,
+        details=_details(series, scored),
+        reference=reference_of(series, until=now, daily_losses=daily(own_losses, scored.step, per_day=series.per_day)),
+        champion_alarms=_alarms(series, scored, champion, now),
+        champion_return=None if verdict.promoted or champion is None else step_back(_record(series, scored, champion, previous)),
+    )
 
 
 def planned_fits(series: Series, *, now: int, test_share: float) -> int:
@@ -95,6 +140,18 @@ def _folds(series: Series, *, first: int, now: int) -> list[Fold]:
     return [*rehearsals, *rolling_folds(first=first, end=now, per_day=series.per_day)]
 
 
+def _details(series: Series, scored: Outcomes) -> Details:
+    bright = ~scored.dark
+    actual, quantiles = scored.actual[bright], scored.quantiles[MODEL][bright]
+    return Details(
+        by_lead=tuple(scored.by_lead()),
+        by_hour=tuple(scored.by_hour(local_hours(series))),
+        reliability=reliability(actual, quantiles),
+        pit_density=pit_density(actual, quantiles, QUANTILE_LEVELS),
+        bright_rows=len(actual),
+    )
+
+
 def _no_model(reason: str) -> Training:
     return Training(verdict=Verdict(promoted=False, reason=reason), model=None, scores=(), test_days=0)
 
@@ -104,16 +161,45 @@ def _duel(series: Series, scored: Outcomes, champion: Champion | None) -> Duel |
     if champion is None:
         return None
     rows = scored.issue >= champion.data_end
-    days = len(np.unique(scored.issue[rows])) * ISSUE_EVERY_HOURS / 24
-    step, actual = scored.step[rows], scored.actual[rows]
-    quantiles = champion.model.quantiles(
+    return Duel(
+        challenger_loss=pinball(scored.actual[rows], scored.quantiles[MODEL][rows], QUANTILE_LEVELS),
+        champion_loss=float(_losses(series, scored, champion.model, rows).mean()) if rows.any() else float("nan"),
+        days=_days(scored, rows),
+    )
+
+
+def _record(series: Series, scored: Outcomes, champion: Champion, previous: Champion | None) -> Record:
+    """The champion and what could stand in for it on rows that were issued after the data of both ended."""
+    rows = scored.issue >= max(champion.data_end, previous.data_end if previous else 0)
+    actual = scored.actual[rows]
+    baselines = {name: pinball(actual, values[rows], QUANTILE_LEVELS) for name, values in scored.quantiles.items() if name != MODEL}
+    return Record(
+        champion_loss=float(_losses(series, scored, champion.model, rows).mean()) if rows.any() else float("nan"),
+        baseline_losses=baselines,
+        previous_loss=float(_losses(series, scored, previous.model, rows).mean()) if previous and rows.any() else None,
+        days=_days(scored, rows),
+    )
+
+
+def _alarms(series: Series, scored: Outcomes, champion: Champion | None, now: int) -> tuple[str, ...] | None:
+    if champion is None or champion.reference is None:
+        return None
+    rows = scored.issue >= champion.data_end
+    losses = daily(_losses(series, scored, champion.model, rows), scored.step[rows], per_day=series.per_day)
+    return alarms(champion.reference, series, since=champion.data_end, now=now, daily_losses=losses)
+
+
+def _days(scored: Outcomes, rows: NDArray[np.bool_]) -> float:
+    return len(np.unique(scored.issue[rows])) * ISSUE_EVERY_HOURS / 24
+
+
+def _losses(series: Series, scored: Outcomes, model: Ensemble, rows: NDArray[np.bool_]) -> Values:
+    """Pinball losses of a fixed model on some of the rows, each from what was known at its issue."""
+    step = scored.step[rows]
+    quantiles = model.quantiles(
         design(series, known=scored.known[rows], step=step),
         hour=local_hours(series)[step],
         dark=dark_steps(series)[step],
         lead_hours=scored.lead_hours[rows],
     )
-    return Duel(
-        challenger_loss=pinball(actual, scored.quantiles[MODEL][rows], QUANTILE_LEVELS),
-        champion_loss=pinball(actual, quantiles, QUANTILE_LEVELS),
-        days=days,
-    )
+    return pinball_losses(scored.actual[rows], quantiles, QUANTILE_LEVELS)

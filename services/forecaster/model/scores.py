@@ -1,14 +1,16 @@
-"""Tables of quality: a model beside every baseline, by how far ahead, on the same rows."""
+"""Tables of quality: a model beside every baseline, by how far ahead and by hour of the day, on the same rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.forecaster.model import metrics
-from services.forecaster.model.series import Values
+from services.forecaster.model.baselines import HOURS
+from services.forecaster.model.series import Indices, Values
 from services.forecaster.model.training import Tested
 from shared.domain.forecast import QUANTILE_LEVELS
 
@@ -17,16 +19,19 @@ Number = TypeVar("Number", bound=np.generic)
 
 HORIZONS = {"0-6 h": (0.0, 6.0), "6-24 h": (6.0, 24.0), "24-48 h": (24.0, 48.0), "0-48 h": (0.0, 48.0)}
 WHOLE = "0-48 h"
+LEADS = (0, 1, 2, 3, 6, 9, 12, 18, 24, 36, 48)
+"""Edges in hours of the finer table by lead time: errors grow fastest in the first hours."""
 MODEL = "model"
 _LOW, _MEDIAN, _HIGH = (QUANTILE_LEVELS.index(level) for level in (0.1, 0.5, 0.9))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """One forecaster at one horizon. Losses are in the unit of the target; NaN where nothing was to be scored."""
+    """One forecaster on some of the rows. Losses are in the unit of the target; NaN where nothing was to be scored."""
 
     name: str
     horizon: str
+    """Which rows: a range of lead times, or an hour of the day."""
     pinball: float
     mae: float
     nmae: float
@@ -54,20 +59,31 @@ class Outcomes:
 
     def scores(self) -> list[Score]:
         """Every forecaster at every horizon that has rows."""
-        table = []
-        for horizon, (low, high) in HORIZONS.items():
-            rows = (self.lead_hours >= low) & (self.lead_hours < high)
-            if rows.any():
-                table += [self._score(name, horizon, rows) for name in self.quantiles]
-        return table
+        return self._table({label: self._within(*edges) for label, edges in HORIZONS.items()})
 
-    def _score(self, name: str, horizon: str, rows: NDArray[np.bool_]) -> Score:
+    def by_lead(self) -> list[Score]:
+        """Every forecaster by hours ahead, finer than `scores`."""
+        return self._table({f"{low}-{high} h": self._within(low, high) for low, high in pairwise(LEADS)})
+
+    def by_hour(self, local_hour: Indices) -> list[Score]:
+        """Every forecaster by the local hour of the step, given that of every step of the series."""
+        own = local_hour[self.step]
+        return self._table({f"{hour:02d}:00": own == hour for hour in range(HOURS)})
+
+    def _within(self, low: float, high: float) -> NDArray[np.bool_]:
+        inside: NDArray[np.bool_] = (self.lead_hours >= low) & (self.lead_hours < high)
+        return inside
+
+    def _table(self, slices: Mapping[str, NDArray[np.bool_]]) -> list[Score]:
+        return [self._score(name, label, rows) for label, rows in slices.items() if rows.any() for name in self.quantiles]
+
+    def _score(self, name: str, label: str, rows: NDArray[np.bool_]) -> Score:
         actual, values = self.actual[rows], self.quantiles[name][rows]
         bright = rows & ~self.dark
         band = self.quantiles[name][bright]
         return Score(
             name=name,
-            horizon=horizon,
+            horizon=label,
             pinball=metrics.pinball(actual, values, QUANTILE_LEVELS),
             mae=metrics.mean_absolute_error(actual, values[:, _MEDIAN]),
             nmae=metrics.normalised_mae(actual, values[:, _MEDIAN]),

@@ -2,6 +2,7 @@
 
 from services.forecaster.service.forecasting import ForecastService
 from services.forecaster.service.results import (
+    Drift,
     Evaluation,
     ForecastRun,
     HindcastReport,
@@ -14,6 +15,7 @@ from services.forecaster.service.results import (
 )
 
 __all__ = [
+    "Drift",
     "Evaluation",
     "ForecastRun",
     "ForecastService",

@@ -8,12 +8,15 @@ import numpy as np
 from services.forecaster.model import hindcast as past
 from services.forecaster.model.answer import Forecaster, answer
 from services.forecaster.model.doubts import doubts
+from services.forecaster.model.drift import REFERENCE_FILE
 from services.forecaster.model.ensemble import MODEL_NAME
 from services.forecaster.model.fallback import PREFIX, VERSION, fallback, missing_reasons
 from services.forecaster.model.promotion import Champion, Training, planned_fits, train
 from services.forecaster.model.series import COLUMNS, Series
-from services.forecaster.service.registry import Serving, champion_of, manifest_of, previous_of, prune, serving
+from services.forecaster.service.evaluations import evaluation_of
+from services.forecaster.service.registry import Serving, champion_of, forerunner, manifest_of, previous_of, prune, serving, stored_versions
 from services.forecaster.service.results import (
+    Drift,
     Evaluation,
     ForecastRun,
     HindcastReport,
@@ -25,6 +28,7 @@ from services.forecaster.service.results import (
     UnknownSiteError,
 )
 from services.forecaster.service.tables import HORIZON, SiteTable, read_table
+from shared.contracts.evaluations import EVALUATION_FILE
 from shared.domain.forecast import QUANTILE_LEVELS, Forecast, Target
 from shared.domain.site import Site
 from shared.domain.time import TimeGrid, floor_to, from_instant64, instant64
@@ -45,6 +49,8 @@ RETRAIN_AFTER = timedelta(days=1)
 SEED = 1
 FORECAST_STEP = "forecast"
 TRAIN_STEP = "train"
+WATCH_STEP = "watch"
+"""The look for drift: its alarm is the step's last error, its digest the version that was watched."""
 
 
 class ForecastService:
@@ -108,7 +114,13 @@ class ForecastService:
             for target in table.targets
         }
         return tuple(
-            Evaluation(target=target, scores=test.scores, test_days=test.test_days, reason=test.verdict.reason)
+            Evaluation(
+                target=target,
+                scores=test.scores,
+                test_days=test.test_days,
+                reason=test.verdict.reason,
+                document=evaluation_of(test, target=target, now=now),
+            )
             for target, test in tests.items()
         )
 
@@ -116,8 +128,7 @@ class ForecastService:
         """Let the version before the champion serve again; a baseline (None) where there was none."""
         self.site(site_id=site_id)
         previous = previous_of(self._models, site_id, target)
-        promotion = Promotion(model_version=previous, promoted_at=now, reason="a person went back to it")
-        self._models.promote(owner=site_id, target=target, promotion=promotion)
+        self._promote(site_id, target, previous, now, "a person went back to it")
         return previous
 
     def planned_fits(self, *, site_id: str, now: datetime, test_share: float = DEFAULT_TEST_SHARE) -> int:
@@ -222,7 +233,7 @@ class ForecastService:
         found = serving(self._models, owner=site_id, target=target, catalog_version=table.catalog_version)
         result = self._test(series, table, now=now, test_share=test_share, found=found, progress=progress)
         version, promoted, reason = "", result.verdict.promoted, result.verdict.reason
-        if result.model is not None:
+        if result.model is not None and result.reference is not None:
             files = result.model.to_files()
             manifest = manifest_of(
                 result.model,
@@ -237,11 +248,18 @@ class ForecastService:
             version = manifest.model_version
             if found.manifest is not None and found.manifest.model_version == version:
                 promoted, reason = False, "the champion already is this very model"
-            self._models.save(manifest, files)
+            evaluation = evaluation_of(result, target=target, now=now)
+            if evaluation is not None and version not in stored_versions(self._models, site_id, target):
+                extra = {EVALUATION_FILE: evaluation.model_dump_json().encode(), REFERENCE_FILE: result.reference.to_bytes()}
+                self._models.save(manifest, {**files, **extra})
             if promoted:
-                promotion = Promotion(model_version=version, promoted_at=now, reason=reason)
-                self._models.promote(owner=site_id, target=target, promotion=promotion)
+                self._promote(site_id, target, version, now, reason)
+            elif result.champion_return is not None:
+                back = previous_of(self._models, site_id, target) if result.champion_return.to_previous else None
+                self._promote(site_id, target, back, now, result.champion_return.reason)
+                reason = f"{reason}; {back or 'a baseline'} serves again: {result.champion_return.reason}"
             prune(self._models, site_id, target)
+        drift = self._watch(site_id, target, now, found, result, stays=not promoted and result.champion_return is None)
         return TargetTraining(
             target=target,
             model_name=MODEL_NAME,
@@ -251,14 +269,39 @@ class ForecastService:
             skill=result.skill,
             metrics=result.metrics,
             scores=result.scores,
+            drift=drift,
         )
+
+    def _promote(self, site_id: str, target: Target, version: str | None, now: datetime, reason: str) -> None:
+        self._models.promote(owner=site_id, target=target, promotion=Promotion(model_version=version, promoted_at=now, reason=reason))
+
+    def _watch(self, site_id: str, target: Target, now: datetime, found: Serving, result: Training, *, stays: bool) -> Drift | None:
+        """Note what has changed for the champion, nothing for one that is new; the drift where this was not known."""
+        if result.model is None:
+            return None
+        step, version = f"{WATCH_STEP}.{target}", found.manifest.model_version if found.manifest else ""
+        alarm = "; ".join(result.champion_alarms or ()) or None
+        before = self._progress.get(step=step, site_id=site_id)
+        known = before is not None and before.last_error is not None and before.digest == version
+        self._progress.put(Progress(step=step, site_id=site_id, updated_at=now, last_error=alarm if stays else None, digest=version))
+        return Drift(model_version=version, alarm=alarm, still_serves=stays) if alarm and not known else None
 
     def _test(
         self, series: Series, table: SiteTable, *, now: datetime, test_share: float, found: Serving | None, progress: Advance | None
     ) -> Training:
-        champion = None
-        if found is not None and found.model is not None and found.manifest is not None:
-            champion = Champion(model=found.model, data_end=series.index_of(instant64(found.manifest.data_end)))
+        champion = previous = None
+        if found is not None and found.manifest is not None:
+            champion = _champion(series, found)
+            previous = _champion(
+                series,
+                forerunner(
+                    self._models,
+                    owner=table.site.site_id,
+                    target=series.target,
+                    catalog_version=table.catalog_version,
+                    serves=found.manifest.model_version,
+                ),
+            )
         return train(
             series,
             now=series.index_of(instant64(now)),
@@ -266,6 +309,7 @@ class ForecastService:
             test_share=test_share,
             seed=SEED,
             champion=champion,
+            previous=previous,
             on_fit=_each(progress),
         )
 
@@ -321,13 +365,23 @@ class ForecastService:
             skill=manifest.metrics.get("skill") if manifest else None,
             issued_at=newest.issued_at if newest else None,
             data_as_of=newest.data_as_of if newest else None,
-            problems=(*found.problems, *self._untested(site_id, target, found)),
+            problems=(*found.problems, *self._untested(site_id, target, found), *self._drifting(site_id, target)),
         )
+
+    def _drifting(self, site_id: str, target: Target) -> tuple[str, ...]:
+        watch = self._progress.get(step=f"{WATCH_STEP}.{target}", site_id=site_id)
+        return (f"drift: {watch.last_error}",) if watch and watch.last_error else ()
 
     def _note(self, step: str, site_id: str, now: datetime, *, watermark: datetime, rows: int) -> None:
         before = self._progress.get(step=step, site_id=site_id)
         total = (before.rows if before else 0) + rows
         self._progress.put(Progress(step=step, site_id=site_id, watermark=watermark, updated_at=now, rows=total))
+
+
+def _champion(series: Series, found: Serving | None) -> Champion | None:
+    if found is None or found.model is None or found.manifest is None:
+        return None
+    return Champion(model=found.model, data_end=series.index_of(instant64(found.manifest.data_end)), reference=found.reference)
 
 
 def _each(progress: Advance | None) -> Callable[[], None]:

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from services.forecaster.model.drift import REFERENCE_FILE, Reference
 from services.forecaster.model.ensemble import MODEL_NAME, Ensemble, from_files
 from services.forecaster.model.quantile import UnreadableModelError
 from services.forecaster.model.series import Series
@@ -28,6 +29,8 @@ class Serving:
 
     model: Ensemble | None
     manifest: ModelManifest | None
+    reference: Reference | None = None
+    """What the model was used to; None for one from before references were kept."""
     problems: tuple[str, ...]
     """Empty with no model: none was ever promoted, or the last one was found worse than a baseline."""
 
@@ -41,7 +44,7 @@ def serving(models: ModelStore, *, owner: str, target: Target, catalog_version: 
         if found is not None:
             if version != versions[0]:
                 problems.append(f"an earlier model, {version}, serves instead of the champion")
-            return Serving(model=found[0], manifest=found[1], problems=tuple(problems))
+            return replace(found, problems=tuple(problems))
     return Serving(model=None, manifest=None, problems=tuple(problems))
 
 
@@ -83,7 +86,7 @@ def previous_of(models: ModelStore, owner: str, target: Target) -> str | None:
 
 def prune(models: ModelStore, owner: str, target: Target) -> None:
     """Delete what is neither the champion, the one before it, nor one of the `KEPT` newest."""
-    stored = [manifest.model_version for manifest in versions_of(models, owner, target, problems=[])]
+    stored = stored_versions(models, owner, target)
     kept = {*succession(promotions_of(models, owner, target, problems=[]))[:2], *stored[:KEPT]}
     for version in stored:
         if version not in kept:
@@ -100,9 +103,20 @@ def versions_of(models: ModelStore, owner: str, target: Target, problems: list[s
     return []
 
 
-def _load(
-    models: ModelStore, owner: str, target: Target, version: str, *, catalog_version: str, problems: list[str]
-) -> tuple[Ensemble, ModelManifest] | None:
+def stored_versions(models: ModelStore, owner: str, target: Target) -> list[str]:
+    """Newest first."""
+    return [manifest.model_version for manifest in versions_of(models, owner, target, problems=[])]
+
+
+def forerunner(models: ModelStore, *, owner: str, target: Target, catalog_version: str, serves: str) -> Serving | None:
+    """The model that the champion replaced, where it could serve again; None where it does already, or there is none."""
+    version = previous_of(models, owner, target)
+    if version is None or version == serves:
+        return None
+    return _load(models, owner, target, version, catalog_version=catalog_version, problems=[])
+
+
+def _load(models: ModelStore, owner: str, target: Target, version: str, *, catalog_version: str, problems: list[str]) -> Serving | None:
     try:
         stored = models.load(owner=owner, target=target, model_version=version)
         model = from_files(stored.files)
@@ -116,7 +130,8 @@ def _load(
         known = stored.manifest.catalog_version
         problems.append(f"model {version} was trained on features {known}, the table has {catalog_version or 'none'}: train again")
         return None
-    return model, stored.manifest
+    reference = stored.files.get(REFERENCE_FILE)
+    return Serving(model=model, manifest=stored.manifest, reference=Reference.from_bytes(reference) if reference else None, problems=())
 
 
 def manifest_of(

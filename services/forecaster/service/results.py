@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.forecaster.model.scores import Score
+from shared.contracts.evaluations import EvaluationDocument
 from shared.domain.forecast import Forecast, Target
 from shared.ports.errors import SupplierError
 
@@ -15,6 +16,16 @@ class UnknownSiteError(SupplierError):
 
 class NothingToForecastError(SupplierError):
     """A site without features: nothing to learn from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """A champion's errors or data have changed since its training."""
+
+    model_version: str
+    alarm: str
+    still_serves: bool
+    """False where the training replaced it, or it gave way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +41,8 @@ class TargetTraining:
     skill: float | None
     metrics: Mapping[str, float]
     scores: tuple[Score, ...]
+    drift: Drift | None
+    """Set when the champion of before this training was found to drift, and was not before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +61,8 @@ class Evaluation:
     scores: tuple[Score, ...]
     test_days: int
     reason: str
+    document: EvaluationDocument | None
+    """All figures, with slices and calibration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shared.contracts.base import Wire
 from shared.contracts.envelope import Envelope
+from shared.contracts.evaluations import EvaluationDocument
 from shared.contracts.events import EVENTS
 from shared.contracts.forecasts import ForecastDocument
 from shared.contracts.optimization import PlanDocument, ProblemDocument
@@ -21,6 +22,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 MODELS: dict[str, type[Wire]] = {
     "envelope": Envelope,
+    "evaluation": EvaluationDocument,
     "forecast": ForecastDocument,
     "plan": PlanDocument,
     "problem": ProblemDocument,

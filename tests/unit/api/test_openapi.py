@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from services.api.routes import examples
 from services.api.routes.pages import DASHBOARD
-from services.api.routes.schemas import BatchVerdict, ReadingList, ReadingSeriesDocument, ScheduleList, SiteStatusDocument
+from services.api.routes.schemas import BatchVerdict, ModelList, ReadingList, ReadingSeriesDocument, ScheduleList, SiteStatusDocument
 from shared.contracts.base import Wire
 from shared.contracts.forecasts import ForecastDocument
 from shared.contracts.readings import ReadingDocument
@@ -86,6 +86,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]):
         (ReadingSeriesDocument, examples.SERIES),
         (SiteStatusDocument, examples.STATUS),
         (ForecastDocument, examples.FORECAST),
+        (ModelList, examples.MODELS),
         (ScheduleDocument, examples.SCHEDULE),
         (ScheduleList, examples.SCHEDULE_LIST),
         (SavingsDocument, examples.SAVINGS),

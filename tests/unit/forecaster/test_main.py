@@ -127,3 +127,30 @@ def test_a_forecast_as_json_is_the_document_of_the_wire(state, capsys):
     documents = json.loads(capsys.readouterr().out)
     assert [document["target"] for document in documents] == ["load", "solar", "price"]
     assert len(documents[0]["quantiles"]["0.5"]) == 48
+
+
+def test_an_evaluation_can_be_written_as_a_page(state, capsys, monkeypatch, tmp_path):
+    fill(state)
+    monkeypatch.setenv("FORECAST_TEST_SIZE", "0.05")
+    assert script(main.TRAIN, ["--evaluate", "--report", str(tmp_path / "page.html")]) == 0
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<h2>") == 3
+    assert "page.html" in capsys.readouterr().err
+
+
+def test_a_report_without_an_evaluation_is_refused(state, capsys, tmp_path):
+    assert script(main.TRAIN, ["--status", "--report", str(tmp_path / "page.html")]) == 2
+    assert "--evaluate" in one_line(capsys)
+
+
+def test_a_report_that_cannot_be_written_is_named(state, capsys, monkeypatch, tmp_path):
+    fill(state)
+    monkeypatch.setenv("FORECAST_TEST_SIZE", "0.05")
+    assert script(main.TRAIN, ["--evaluate", "--report", str(tmp_path / "nowhere" / "page.html")]) == 2
+    assert "--report" in capsys.readouterr().err
+
+
+def test_a_person_goes_back_to_what_served_before(state, capsys):
+    fill(state)
+    assert script(main.TRAIN, ["--rollback", "load", "--site", "home"]) == 0
+    assert "home load: a baseline serves again" in capsys.readouterr().out

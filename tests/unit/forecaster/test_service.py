@@ -9,6 +9,7 @@ import pytest
 from services.forecaster.service import ForecastService, NothingToForecastError, UnknownSiteError
 from shared.adapters.embedded.cloud_store import SqliteCloudStore
 from shared.adapters.model_dir import ModelDir
+from shared.contracts.evaluations import EVALUATION_FILE, EvaluationDocument
 from shared.domain.forecast import QUANTILE_LEVELS, Target
 from shared.domain.site import Site
 from shared.domain.tariff import DynamicPrice
@@ -161,6 +162,13 @@ def test_a_model_of_another_catalog_asks_to_be_trained_again(trained):
     assert any("train again" in reason for reason in forecast.degraded)
 
 
+def test_a_model_is_stored_with_its_evaluation(trained):
+    version = trained.models.champion(owner="home", target=Target.LOAD)
+    stored = trained.models.load(owner="home", target=Target.LOAD, model_version=version)
+    evaluation = EvaluationDocument.model_validate_json(stored.files[EVALUATION_FILE])
+    assert evaluation.skill == pytest.approx(stored.manifest.metrics["skill"], abs=1e-3)
+
+
 def test_a_model_that_was_tested_and_never_promoted_does_not_serve(trained):
     (trained.folder / "home" / "load" / "promotions.jsonl").unlink()
     assert trained.models.versions(owner="home", target=Target.LOAD)
@@ -180,6 +188,34 @@ def test_a_person_can_go_back_to_what_served_before(trained):
     history = trained.models.promotions(owner="home", target=Target.LOAD)
     assert [promotion.model_version is None for promotion in history] == [False, True]
     assert "better than" in history[0].reason
+
+
+def later(days: int, *, spoilt: bool) -> pd.DataFrame:
+    """The table after some more days, in which a load without any habit is measured where the home is spoilt."""
+    table = a_table(days=40 + days)
+    if spoilt:
+        rng = np.random.default_rng(1)
+        table.loc[40 * 24 : (40 + days) * 24 - 1, "load_kw"] = rng.gamma(0.5, 8.0, days * 24)
+    return table
+
+
+@pytest.mark.parametrize("spoilt", [True, False])
+def test_a_champion_that_drifts_is_told_once_and_one_that_does_not_stays(trained, spoilt):
+    table = later(10, spoilt=spoilt)
+    now = now_of(table)
+    before = trained.models.champion(owner="home", target=Target.LOAD)
+    trained.cloud.features.write(site_id="home", catalog=a_catalog(), rows=table)
+    load = trained.service.train(site_id="home", now=now).targets[0]
+    assert (load.drift is not None) is spoilt
+    if load.drift is not None:
+        assert load.drift.model_version == before
+        assert "errors have grown" in load.drift.alarm
+    again = trained.service.train(site_id="home", now=now).targets[0]
+    assert again.drift is None
+    told = [problem for problem in trained.service.status(site_id="home", now=now).targets[0].problems if "drift" in problem]
+    serves = trained.models.champion(owner="home", target=Target.LOAD)
+    assert bool(told) is (spoilt and serves == before)
+    assert serves == before or spoilt or load.promoted
 
 
 def test_old_data_is_forecast_from_and_told(home):

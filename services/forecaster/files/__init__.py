@@ -1,0 +1,1 @@
+"""Files that the forecaster writes for people."""
