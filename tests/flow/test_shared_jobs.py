@@ -188,7 +188,7 @@ def sleeping(program: Living, *, while_waiting_for: Callable[[], bool], other: L
 
 def state(platform: Platform) -> tuple[object, ...]:
     """What a training leaves: how far it came, which model serves and since when, how its job ended."""
-    champions = sorted((path.read_bytes(), path.stat().st_mtime_ns) for path in platform.folder.glob("models/*/*/champion.json"))
+    champions = sorted((path.read_bytes(), path.stat().st_mtime_ns) for path in platform.folder.glob("models/*/*/promotions.jsonl"))
     steps = ("train", "train.load", "train.solar")
     progress = [platform.store.progress.get(step=step, site_id=FLEET[0]) for step in steps]
     assert champions
