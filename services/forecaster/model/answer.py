@@ -6,10 +6,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from services.forecaster.model.design import Design, design
-from services.forecaster.model.limits import dark_steps, local_hours
-from services.forecaster.model.series import Indices, Series, Values
-from services.forecaster.model.split import HORIZON_HOURS, to_forecast
+from services.forecaster.model.history import History
+from services.forecaster.model.series import Indices, Series
+from services.forecaster.model.split import HORIZON_HOURS, Pairs, to_forecast
 from shared.domain.forecast import QUANTILE_LEVELS
 
 Matrix = NDArray[np.float64]
@@ -19,13 +18,15 @@ CHUNK_ROWS = 60_000
 class Forecaster(Protocol):
     """A model or a fallback."""
 
-    def quantiles(self, design: Design, *, hour: Indices, dark: NDArray[np.bool_], lead_hours: Values) -> Matrix:
-        """Quantiles at `QUANTILE_LEVELS`, shape (rows, levels)."""
+    def quantiles(self, history: History, pairs: Pairs) -> Matrix:
+        """Quantiles at `QUANTILE_LEVELS` in the unit of the target, shape (rows, levels), non-decreasing along a row."""
         ...
 
 
-def answer(series: Series, forecaster: Forecaster, *, issues: Indices, live: bool = False) -> NDArray[np.float64]:
-    """Quantiles of the next 48 h from each issue, shape (issues, levels, steps), finite.
+def answer(
+    series: Series, forecaster: Forecaster, *, issues: Indices, rating_kw: float | None = None, live: bool = False
+) -> NDArray[np.float64]:
+    """Quantiles of the next 48 h from each of the sorted issues, shape (issues, levels, steps), finite.
 
     Values announced by then are passed on exactly. `live` takes every announced value in the table as published. The table
     must reach to the end of the horizon.
@@ -33,23 +34,24 @@ def answer(series: Series, forecaster: Forecaster, *, issues: Indices, live: boo
     width = HORIZON_HOURS * series.per_hour
     whole = np.empty((len(issues), len(QUANTILE_LEVELS), width))
     for at, chunk in _chunks(issues, width):
-        whole[at : at + len(chunk)] = _answer(series, forecaster, chunk, width, live=live)
+        whole[at : at + len(chunk)] = _answer(series, forecaster, chunk, width, rating_kw=rating_kw, live=live)
     return whole
 
 
-def _answer(series: Series, forecaster: Forecaster, issues: Indices, width: int, *, live: bool) -> NDArray[np.float64]:
+def _answer(
+    series: Series, forecaster: Forecaster, issues: Indices, width: int, *, rating_kw: float | None, live: bool
+) -> NDArray[np.float64]:
     step = (issues[:, None] + np.arange(width)).ravel()
     issue = np.repeat(issues, width)
     known_at_issue = np.array([series.known_live(int(moment)) for moment in issues]) if live else series.known_at(issues)
     rows = to_forecast(series, issue=issue, known=np.repeat(known_at_issue, width), step=step)
-    table = design(series, known=rows.known, step=rows.step)
-    hour, dark = local_hours(series)[rows.step], dark_steps(series)[rows.step]
     # what is not forecast is known: its one value stands at every level
     filled = np.repeat(
         np.where(step < np.repeat(known_at_issue, width), series.values[step], np.nan)[:, None], len(QUANTILE_LEVELS), axis=1
     )
     place = np.searchsorted(issues, rows.issue) * width + rows.step - rows.issue
-    filled[place] = forecaster.quantiles(table, hour=hour, dark=dark, lead_hours=rows.lead_hours(series))
+    history = History(series=series, known=int(known_at_issue.min()), rating_kw=rating_kw)
+    filled[place] = forecaster.quantiles(history, rows)
     return filled.reshape(len(issues), width, len(QUANTILE_LEVELS)).transpose(0, 2, 1)
 
 

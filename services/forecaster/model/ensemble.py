@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from services.forecaster.model import baselines, quantile
 from services.forecaster.model.baselines import ResidualBand
-from services.forecaster.model.design import Design
+from services.forecaster.model.design import Design, design
+from services.forecaster.model.history import History
+from services.forecaster.model.limits import dark_steps, local_hours
 from services.forecaster.model.quantile import QuantileModel, UnreadableModelError
-from services.forecaster.model.series import Indices, Values
+from services.forecaster.model.series import Indices
+from services.forecaster.model.split import Pairs
 
 Matrix = NDArray[np.float64]
 
@@ -42,10 +45,13 @@ class Ensemble:
     shares: Mapping[str, float]
     """Of baselines in the average, none negative, at most 1 together; the rest is the trees'."""
 
-    def quantiles(self, design: Design, *, hour: Indices, dark: NDArray[np.bool_], lead_hours: Values) -> Matrix:
-        """Calibrated quantiles within the limits, shape (rows, levels). `hour` and `dark` are those of each row's step."""
-        trees = self.trees.quantiles(design, hour=hour, dark=dark, lead_hours=lead_hours)
-        return self.average(trees, self.baselines(design, hour=hour, dark=dark))
+    def quantiles(self, history: History, pairs: Pairs) -> Matrix:
+        """Calibrated quantiles within the limits, shape (rows, levels)."""
+        series, step = history.series, pairs.step
+        table = design(series, known=pairs.known, step=step)
+        hour, dark = local_hours(series)[step], dark_steps(series)[step]
+        trees = self.trees.quantiles(table, hour=hour, dark=dark, lead_hours=pairs.lead_hours(series))
+        return self.average(trees, self.baselines(table, hour=hour, dark=dark))
 
     def baselines(self, design: Design, *, hour: Indices, dark: NDArray[np.bool_]) -> dict[str, Matrix]:
         """Every baseline's quantiles within the limits, each of shape (rows, levels)."""

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from services.forecaster.model import baselines
 from services.forecaster.model.baselines import HOURS, ResidualBand, residual_band
-from services.forecaster.model.design import Design
 from services.forecaster.model.design import design as design_of
-from services.forecaster.model.limits import Limits, limits, local_hours
+from services.forecaster.model.history import History
+from services.forecaster.model.limits import Limits, dark_steps, limits, local_hours
 from services.forecaster.model.metrics import pinball
-from services.forecaster.model.series import COLUMNS, Indices, Series, Values
-from services.forecaster.model.split import training_pairs
+from services.forecaster.model.series import COLUMNS, Series, Values
+from services.forecaster.model.split import Pairs, training_pairs
 from shared.domain.forecast import QUANTILE_LEVELS, Target
 
 Matrix = NDArray[np.float64]
@@ -61,9 +61,11 @@ class Fallback:
     share: float = 1.0
     """Factor of the clear-sky column where there is neither band nor profile."""
 
-    def quantiles(self, design: Design, *, hour: Indices, dark: NDArray[np.bool_], lead_hours: Values) -> Matrix:
-        """Quantiles at `QUANTILE_LEVELS`, shape (rows, levels); the same at every lead."""
-        del lead_hours
+    def quantiles(self, history: History, pairs: Pairs) -> Matrix:
+        """Quantiles at `QUANTILE_LEVELS`, shape (rows, levels)."""
+        series = history.series
+        design = design_of(series, known=pairs.known, step=pairs.step)
+        hour, dark = local_hours(series)[pairs.step], dark_steps(series)[pairs.step]
         if self.band is not None:
             values = self.band.quantiles(baselines.point(design, self.name), hour)
         else:

@@ -51,7 +51,7 @@ def hindcast(series: Series, issues: Indices, *, rating_kw: float | None, refit_
         if ready is None or proof is None:  # an untested model proves itself first
             served += [_serve_plainly(series, day, until=at, rating_kw=rating_kw) for at, day in _days(own, series.per_day)]
         elif len(own):
-            served.append(_serve(series, own, ready, proof, until=until))
+            served.append(_serve(series, own, ready, proof, until=until, rating_kw=rating_kw))
         if ready is not None:
             every = series.per_day * ISSUE_EVERY_HOURS // 24
             rehearsal = Fold(until=until, issues=np.arange(until, min(until + length, series.count), every))
@@ -69,19 +69,19 @@ def _serve_plainly(series: Series, issues: Indices, *, until: int, rating_kw: fl
     return Served(
         until=until,
         issues=issues,
-        quantiles=answer(series, plain, issues=issues),
+        quantiles=answer(series, plain, issues=issues, rating_kw=rating_kw),
         model_name=f"{PREFIX}:{plain.name}",
         skill=None,
         reasons=plain.reasons or ("no model had proved itself by then",),
     )
 
 
-def _serve(series: Series, issues: Indices, ready: Ensemble, proof: Outcomes, *, until: int) -> Served:
+def _serve(series: Series, issues: Indices, ready: Ensemble, proof: Outcomes, *, until: int, rating_kw: float | None) -> Served:
     forecaster, name, gain = _chosen(ready, proof)
     return Served(
         until=until,
         issues=issues,
-        quantiles=answer(series, forecaster, issues=issues),
+        quantiles=answer(series, forecaster, issues=issues, rating_kw=rating_kw),
         model_name=name,
         skill=gain,
         reasons=missing_reasons(series, int(series.known_at(np.array([until]))[0])),

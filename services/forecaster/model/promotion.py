@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.forecaster.model.design import design
 from services.forecaster.model.drift import Reference, alarms, daily, reference_of
 from services.forecaster.model.ensemble import Ensemble
 from services.forecaster.model.gate import Duel, Record, Return, Verdict, decide, step_back
-from services.forecaster.model.limits import dark_steps, local_hours
+from services.forecaster.model.history import History
+from services.forecaster.model.limits import local_hours
 from services.forecaster.model.metrics import pinball, pinball_losses, pit_density, reliability, skill
 from services.forecaster.model.scores import MODEL, WHOLE, Outcomes, Score, outcomes
 from services.forecaster.model.series import Series, Values
-from services.forecaster.model.split import ISSUE_EVERY_HOURS, REFIT_DAYS, REHEARSALS, Fold, days_of_test, rolling_folds
+from services.forecaster.model.split import ISSUE_EVERY_HOURS, REFIT_DAYS, REHEARSALS, Fold, Pairs, days_of_test, rolling_folds
 from services.forecaster.model.training import Progress, fit_all, forecast_folds, history_days, tuned
 from shared.domain.forecast import QUANTILE_LEVELS
 
@@ -195,11 +195,6 @@ def _days(scored: Outcomes, rows: NDArray[np.bool_]) -> float:
 
 def _losses(series: Series, scored: Outcomes, model: Ensemble, rows: NDArray[np.bool_]) -> Values:
     """Pinball losses of a fixed model on some of the rows, each from what was known at its issue."""
-    step = scored.step[rows]
-    quantiles = model.quantiles(
-        design(series, known=scored.known[rows], step=step),
-        hour=local_hours(series)[step],
-        dark=dark_steps(series)[step],
-        lead_hours=scored.lead_hours[rows],
-    )
+    pairs = Pairs(issue=scored.issue[rows], known=scored.known[rows], step=scored.step[rows])
+    quantiles = model.quantiles(History(series=series, known=int(pairs.known.min(initial=series.count))), pairs)
     return pinball_losses(scored.actual[rows], quantiles, QUANTILE_LEVELS)

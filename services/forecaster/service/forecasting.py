@@ -342,7 +342,7 @@ class ForecastService:
             model_version=version,
             grid=TimeGrid(start=floor_to(now, table.site.resolution), step=table.site.resolution, count=HORIZON // table.site.resolution),
             levels=QUANTILE_LEVELS,
-            values=answer(series, forecaster, issues=np.array([issue]), live=True)[0],
+            values=answer(series, forecaster, issues=np.array([issue]), rating_kw=table.rating_kw, live=True)[0],
             skill=skill,
             degraded=tuple(dict.fromkeys(reasons)),
         )

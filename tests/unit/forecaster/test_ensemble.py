@@ -37,8 +37,10 @@ def forecast(forecaster):
 
 
 def test_without_a_share_for_baselines_the_trees_speak_alone(ensemble):
-    np.testing.assert_array_equal(forecast(sharing(ensemble)), forecast(ensemble.trees))
-    np.testing.assert_array_equal(forecast(sharing(ensemble, yesterday=0.0)), forecast(ensemble.trees))
+    trees, others = np.ones((5, len(QUANTILE_LEVELS))), {name: np.zeros((5, len(QUANTILE_LEVELS))) for name in NAMES}
+    np.testing.assert_array_equal(sharing(ensemble).average(trees, others), trees)
+    np.testing.assert_array_equal(sharing(ensemble, yesterday=0.0).average(trees, others), trees)
+    np.testing.assert_array_equal(forecast(sharing(ensemble, yesterday=0.0)), forecast(sharing(ensemble)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -49,7 +51,7 @@ def test_a_baseline_with_the_whole_share_speaks_alone(ensemble, name):
 
 def test_the_average_lies_level_by_level_between_its_parts(ensemble):
     whole = forecast(sharing(ensemble, mean_7d=0.25))
-    trees, baseline = forecast(ensemble.trees), forecast(sharing(ensemble, mean_7d=1.0))
+    trees, baseline = forecast(sharing(ensemble)), forecast(sharing(ensemble, mean_7d=1.0))
     np.testing.assert_allclose(whole, 0.75 * trees + 0.25 * baseline)
     assert not np.allclose(trees, baseline)
 
