@@ -161,4 +161,5 @@ def _scale(values: Matrix) -> Scale:
 
 
 def _dummies(weekday: Indices) -> Matrix:
-    return (weekday[:, None] == np.arange(WEEKDAYS)).astype(np.float64)
+    columns: Matrix = (weekday[:, None] == np.arange(WEEKDAYS)).astype(np.float64)
+    return columns

@@ -108,4 +108,5 @@ def _means(days: PriceDays, values: Values) -> Matrix:
     inner = np.flatnonzero(steps[1:-1] == 0) + 1
     skipped = inner[(steps[inner - 1] > 0) & (steps[inner + 1] > 0)]
     means[skipped] = (means[skipped - 1] + means[skipped + 1]) / 2.0
-    return means.reshape(days.count, HOURS)
+    table: Matrix = means.reshape(days.count, HOURS)
+    return table

@@ -72,7 +72,7 @@ def fit_parts(days: PriceDays, exogenous: Cube, *, until: int, known: int, seed:
 
 def learnable(measured: Matrix, exogenous: Cube, *, until: int) -> Indices:
     """Days before `until` with all prices, enough history and all that is known ahead, on them and on those looked back to."""
-    whole = np.isfinite(measured).all(axis=1)
+    whole: NDArray[np.bool_] = np.asarray(np.isfinite(measured).all(axis=1))
     told = has_exogenous(exogenous)
     seen = np.cumsum(whole)
     candidates = np.arange(price_trees.HISTORY_DAYS, min(until, len(whole)))
@@ -85,7 +85,7 @@ def learnable(measured: Matrix, exogenous: Cube, *, until: int) -> Indices:
 
 def has_exogenous(exogenous: Cube) -> NDArray[np.bool_]:
     """Whether a day, and those that the autoregression looks back to, have every column known ahead; shape (days,)."""
-    whole = np.isfinite(exogenous).all(axis=(1, 2))
+    whole: NDArray[np.bool_] = np.asarray(np.isfinite(exogenous).all(axis=(1, 2)))
     told = whole.copy()
     for lag in autoregression.EXOGENOUS_LAGS[1:]:
         told[:lag] = False
