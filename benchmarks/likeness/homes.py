@@ -91,7 +91,7 @@ def real_homes(data: Path) -> Iterator[HourlyHome]:
             yield HourlyHome(
                 name=str(name),
                 place=place,
-                start=_start(hours),
+                start=start_of(hours),
                 load_kw=hours["load_kw"].to_numpy(dtype=np.float64),
                 solar_kw=hours["solar_kw"].clip(lower=0.0).to_numpy(dtype=np.float64) if "solar_kw" in hours else None,
             )
@@ -107,7 +107,7 @@ def real_prices(data: Path) -> Iterator[HourlyPrice]:
         hours = hourly(rows, ["price_per_kwh"])["price_per_kwh"]
         for year, part in hours.groupby(pd.DatetimeIndex(hours.index).year):
             if len(part) >= LEAST_HOURS:
-                clock = clock_of(_start(part), len(part), timezone)
+                clock = clock_of(start_of(part), len(part), timezone)
                 yield HourlyPrice(name=f"{name} {year}", market=name, price_per_kwh=part.to_numpy(dtype=np.float64), clock=clock)
 
 
@@ -119,7 +119,8 @@ def hourly(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return grouped.mean().where(grouped.count() >= pd.Timedelta(HOUR) // spacing)
 
 
-def _start(hours: "pd.DataFrame | pd.Series[float]") -> np.datetime64:
+def start_of(hours: "pd.DataFrame | pd.Series[float]") -> np.datetime64:
+    """The first hour in naive UTC."""
     index = pd.DatetimeIndex(hours.index)
     stamps = (index.tz_localize(None) if index.tz is None else index.tz_convert("UTC").tz_localize(None)).to_numpy()
     first: np.datetime64 = stamps.astype("datetime64[us]")[0]
