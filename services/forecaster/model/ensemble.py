@@ -16,10 +16,11 @@ from services.forecaster.model import baselines, quantile
 from services.forecaster.model.baselines import ResidualBand
 from services.forecaster.model.design import Design, design
 from services.forecaster.model.history import History
-from services.forecaster.model.limits import dark_steps, local_hours
+from services.forecaster.model.limits import Limits, dark_steps, local_hours
 from services.forecaster.model.quantile import QuantileModel, UnreadableModelError
 from services.forecaster.model.series import Indices
 from services.forecaster.model.split import Pairs
+from shared.domain.forecast import Target
 
 Matrix = NDArray[np.float64]
 
@@ -33,6 +34,19 @@ POWER = 12.0
 TREES_PRIOR = 8.0
 """The share of the trees before anything was measured, in units of one baseline's. Both were chosen over homes of
 three continents, not for one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BandedBaselines:
+    """The baselines of a site, each with what its residuals were."""
+
+    limits: Limits
+    bands: Mapping[str, ResidualBand]
+    """Of every baseline, at `QUANTILE_LEVELS`."""
+
+    def quantiles(self, design: Design, *, hour: Indices, dark: NDArray[np.bool_]) -> dict[str, Matrix]:
+        """Of every baseline within the limits, each of shape (rows, levels). `hour` and `dark` are those of each row's step."""
+        return {name: self.limits.apply(band.quantiles(baselines.point(design, name), hour), dark) for name, band in self.bands.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +69,19 @@ class Ensemble:
 
     def baselines(self, design: Design, *, hour: Indices, dark: NDArray[np.bool_]) -> dict[str, Matrix]:
         """Every baseline's quantiles within the limits, each of shape (rows, levels)."""
-        return {
-            name: self.trees.limits.apply(band.quantiles(baselines.point(design, name), hour), dark) for name, band in self.bands.items()
-        }
+        return BandedBaselines(limits=self.trees.limits, bands=self.bands).quantiles(design, hour=hour, dark=dark)
+
+    @property
+    def name(self) -> str:
+        return MODEL_NAME
+
+    @property
+    def target(self) -> Target:
+        return self.trees.target
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.trees.names
 
     def average(self, trees: Matrix, others: Mapping[str, Matrix]) -> Matrix:
         """Quantiles of the whole from those of its parts; as each part does not decrease along a row, neither does the whole."""

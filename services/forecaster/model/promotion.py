@@ -7,23 +7,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.forecaster.model.drift import Reference, alarms, daily, reference_of
-from services.forecaster.model.ensemble import Ensemble
 from services.forecaster.model.gate import Duel, Record, Return, Verdict, decide, step_back
 from services.forecaster.model.history import History
+from services.forecaster.model.kind import Kind, Model, OwnEnsemble
 from services.forecaster.model.limits import local_hours
 from services.forecaster.model.metrics import pinball, pinball_losses, pit_density, reliability, skill
 from services.forecaster.model.scores import MODEL, WHOLE, Outcomes, Score, outcomes
 from services.forecaster.model.series import Series, Values
 from services.forecaster.model.split import ISSUE_EVERY_HOURS, REFIT_DAYS, REHEARSALS, Fold, Pairs, days_of_test, rolling_folds
-from services.forecaster.model.training import Progress, fit_all, forecast_folds, history_days, tuned
+from services.forecaster.model.training import Progress, history_days
 from shared.domain.forecast import QUANTILE_LEVELS
+
+OWN = OwnEnsemble()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Champion:
     """The model that serves, the step at which its training data ended, and what it was used to."""
 
-    model: Ensemble
+    model: Model
     data_end: int
     reference: Reference | None = None
     """None for a model from before references were kept."""
@@ -47,7 +49,7 @@ class Training:
     """What came of it. Without enough history `model` is None."""
 
     verdict: Verdict
-    model: Ensemble | None
+    model: Model | None
     scores: tuple[Score, ...]
     test_days: int
     details: Details | None = None
@@ -92,6 +94,7 @@ def train(
     champion: Champion | None,
     on_fit: Progress,
     previous: Champion | None = None,
+    kind: Kind = OWN,
 ) -> Training:
     """Train on what was known at step `now`; the last `test_share` of the days are the test, and the champion is watched there.
 
@@ -102,21 +105,19 @@ def train(
         return _no_model(f"too little history for a model: {history_days(series, now):.1f} days of at least 9")
     first = now - days * series.per_day
     folds = _folds(series, first=first, now=now)
-    *fits, final = fit_all(series, [*(fold.until for fold in folds), now], rating_kw=rating_kw, seed=seed, on_fit=on_fit)
-    if final is None:
+    trial = kind.trial(series, folds, now=now, rating_kw=rating_kw, seed=seed, on_fit=on_fit)
+    if trial.model is None:
         return _no_model("what was measured is too little or always the same: nothing to learn")
-    tested = forecast_folds(series, folds, fits)
-    judged = [fold for fold in tested if len(fold.pairs) and int(fold.pairs.issue[0]) >= first]
+    judged = [fold for fold in trial.tested if len(fold.pairs) and int(fold.pairs.issue[0]) >= first]
     scored = outcomes(judged, known=int(series.known_at(np.array([now]))[0]))
     if scored is None:
         return _no_model("no day of the test was measured")
     losses = scored.losses()
     verdict = decide(loss=losses.pop(MODEL), baseline_losses=losses, duel=_duel(series, scored, champion))
-    model = tuned(series, final, tested, until=now)
     own_losses = pinball_losses(scored.actual, scored.quantiles[MODEL], QUANTILE_LEVELS)
     return Training(
         verdict=verdict,
-        model=model,
+        model=trial.model,
         scores=tuple(scored.scores()),
         test_days=days,
         details=_details(series, scored),
@@ -126,10 +127,10 @@ def train(
     )
 
 
-def planned_fits(series: Series, *, now: int, test_share: float) -> int:
+def planned_fits(series: Series, *, now: int, test_share: float, kind: Kind = OWN) -> int:
     """How many fits `train` is going to make."""
     days = days_of_test(history_days(series, now), test_share)
-    return len(_folds(series, first=now - days * series.per_day, now=now)) + 1 if days else 0
+    return kind.fits(len(_folds(series, first=now - days * series.per_day, now=now))) if days else 0
 
 
 def _folds(series: Series, *, first: int, now: int) -> list[Fold]:
@@ -193,7 +194,7 @@ def _days(scored: Outcomes, rows: NDArray[np.bool_]) -> float:
     return len(np.unique(scored.issue[rows])) * ISSUE_EVERY_HOURS / 24
 
 
-def _losses(series: Series, scored: Outcomes, model: Ensemble, rows: NDArray[np.bool_]) -> Values:
+def _losses(series: Series, scored: Outcomes, model: Model, rows: NDArray[np.bool_]) -> Values:
     """Pinball losses of a fixed model on some of the rows, each from what was known at its issue."""
     pairs = Pairs(issue=scored.issue[rows], known=scored.known[rows], step=scored.step[rows])
     quantiles = model.quantiles(History(series=series, known=int(pairs.known.min(initial=series.count))), pairs)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from services.forecaster.model import metrics
 from services.forecaster.model.baselines import HOURS
+from services.forecaster.model.judged import Judged
 from services.forecaster.model.series import Indices, Values
-from services.forecaster.model.training import Tested
 from shared.domain.forecast import QUANTILE_LEVELS
 
 Matrix = NDArray[np.float64]
@@ -93,7 +93,7 @@ class Outcomes:
         )
 
 
-def outcomes(tested: Sequence[Tested], *, known: int | None = None) -> Outcomes | None:
+def outcomes(tested: Sequence[Judged], *, known: int | None = None) -> Outcomes | None:
     """The folds' rows whose outcome was measured, and known before `known` where that is given; None for none."""
     chosen = [np.isfinite(fold.actual) & (fold.pairs.step < known if known is not None else True) for fold in tested]
     if not any(rows.any() for rows in chosen):

@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.forecaster.model import baselines, quantile
-from services.forecaster.model.baselines import residual_band
+from services.forecaster.model.baselines import ResidualBand, residual_band
 from services.forecaster.model.calibration import CORE_LEVELS, Calibration, calibrate
-from services.forecaster.model.design import design
-from services.forecaster.model.ensemble import Ensemble, shares_by_loss
+from services.forecaster.model.design import Design, design
+from services.forecaster.model.ensemble import BandedBaselines, Ensemble, shares_by_loss
+from services.forecaster.model.judged import Judged
 from services.forecaster.model.limits import dark_steps, limits, local_hours
 from services.forecaster.model.metrics import pinball
 from services.forecaster.model.quantile import START_WEIGHT, mix
-from services.forecaster.model.series import Series, Values
-from services.forecaster.model.split import LEAST_TRAINING_DAYS, Fold, Pairs, pairs, training_pairs
+from services.forecaster.model.series import Indices, Series, Values
+from services.forecaster.model.split import LEAST_TRAINING_DAYS, Fold, pairs, training_pairs
 from shared.domain.forecast import QUANTILE_LEVELS, Target
 
 Matrix = NDArray[np.float64]
@@ -30,20 +31,13 @@ LEAST_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
-    """A fold's forecasts, row by row."""
+class Tested(Judged):
+    """A fold's forecasts by an ensemble, with what its parts said."""
 
     ensemble: Ensemble
     """Tuned by the folds before it."""
-    pairs: Pairs
-    actual: Values
-    """NaN where nothing was measured."""
-    lead_hours: Values
     trees: Matrix
     base: Matrix
-    dark: NDArray[np.bool_]
-    quantiles: Matrix
-    baselines: dict[str, Matrix]
 
 
 def base_of(series: Series) -> str:
@@ -72,10 +66,23 @@ def fit_at(series: Series, *, until: int, rating_kw: float | None, seed: int) ->
     known = int(series.known_at(np.array([until]))[0])
     bounds = limits(series, known=known, rating_kw=rating_kw)
     trees = quantile.fit(table, actual, target=series.target, base=base_of(series), hour=hour, limits=bounds, seed=seed)
-    bands = {
-        name: residual_band(baselines.point(table, name), actual, hour, QUANTILE_LEVELS) for name in baselines.baseline_names(series.target)
-    }
+    bands = _bands(table, actual, hour, series.target)
     return Ensemble(trees=trees, bands=bands, shares=shares_by_loss(1.0, dict.fromkeys(bands, 1.0)))
+
+
+def baselines_at(series: Series, *, until: int, rating_kw: float | None, seed: int) -> BandedBaselines:
+    """The baselines with what their residuals were until then; without a band where nothing was measured."""
+    rows = training_pairs(series, until=until, rows=ROWS, rng=np.random.default_rng(seed))
+    table = design(series, known=rows.known, step=rows.step)
+    known = int(series.known_at(np.array([until]))[0])
+    return BandedBaselines(
+        limits=limits(series, known=known, rating_kw=rating_kw),
+        bands=_bands(table, series.values[rows.step], local_hours(series)[rows.step], series.target),
+    )
+
+
+def _bands(table: Design, actual: Values, hour: Indices, target: Target) -> dict[str, ResidualBand]:
+    return {name: residual_band(baselines.point(table, name), actual, hour, QUANTILE_LEVELS) for name in baselines.baseline_names(target)}
 
 
 def forecast_folds(series: Series, folds: Sequence[Fold], fits: Sequence[Ensemble | None]) -> list[Tested]:

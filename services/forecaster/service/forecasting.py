@@ -9,7 +9,6 @@ from services.forecaster.model import hindcast as past
 from services.forecaster.model.answer import Forecaster, answer
 from services.forecaster.model.doubts import doubts
 from services.forecaster.model.drift import REFERENCE_FILE
-from services.forecaster.model.ensemble import MODEL_NAME
 from services.forecaster.model.fallback import PREFIX, VERSION, fallback, missing_reasons
 from services.forecaster.model.promotion import Champion, Training, planned_fits, train
 from services.forecaster.model.series import COLUMNS, Series
@@ -262,7 +261,7 @@ class ForecastService:
         drift = self._watch(site_id, target, now, found, result, stays=not promoted and result.champion_return is None)
         return TargetTraining(
             target=target,
-            model_name=MODEL_NAME,
+            model_name=result.model.name if result.model else "",
             model_version=version,
             promoted=promoted,
             reason=reason,

@@ -2,19 +2,25 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from services.forecaster.model import ensemble, price_kind
 from services.forecaster.model.drift import REFERENCE_FILE, Reference
-from services.forecaster.model.ensemble import MODEL_NAME, Ensemble, from_files
+from services.forecaster.model.kind import Model
 from services.forecaster.model.quantile import UnreadableModelError
 from services.forecaster.model.series import Series
 from shared.domain.forecast import Target
 from shared.domain.time import from_instant64
 from shared.ports.errors import CorruptError, NotFoundError
-from shared.ports.model_store import ModelManifest, ModelStore, Promotion
+from shared.ports.model_store import ModelManifest, ModelStore, Promotion, StoredModel
 
+READERS: dict[str, Callable[[Mapping[str, bytes]], Model]] = {
+    ensemble.MODEL_NAME: ensemble.from_files,
+    price_kind.MODEL_NAME: price_kind.from_files,
+}
+"""By the name of the kind."""
 _ATTEMPTS = 20
 """Damaged models are set aside one by one; more of them than this at once is no accident to work around."""
 
@@ -27,7 +33,7 @@ KEPT = 5
 class Serving:
     """The model that serves, None where a baseline must, and what stood in the way."""
 
-    model: Ensemble | None
+    model: Model | None
     manifest: ModelManifest | None
     reference: Reference | None = None
     """What the model was used to; None for one from before references were kept."""
@@ -119,7 +125,7 @@ def forerunner(models: ModelStore, *, owner: str, target: Target, catalog_versio
 def _load(models: ModelStore, owner: str, target: Target, version: str, *, catalog_version: str, problems: list[str]) -> Serving | None:
     try:
         stored = models.load(owner=owner, target=target, model_version=version)
-        model = from_files(stored.files)
+        model = _model_of(stored)
     except (CorruptError, NotFoundError) as problem:
         problems.append(str(problem))
         return None
@@ -134,8 +140,16 @@ def _load(models: ModelStore, owner: str, target: Target, version: str, *, catal
     return Serving(model=model, manifest=stored.manifest, reference=Reference.from_bytes(reference) if reference else None, problems=())
 
 
+def _model_of(stored: StoredModel) -> Model:
+    """Raises `UnreadableModelError`."""
+    read = READERS.get(stored.manifest.model_name)
+    if read is None:
+        raise UnreadableModelError(f"its kind is {stored.manifest.model_name!r}: this program reads {', '.join(READERS)}; train again")
+    return read(stored.files)
+
+
 def manifest_of(
-    model: Ensemble,
+    model: Model,
     files: Mapping[str, bytes],
     series: Series,
     *,
@@ -147,20 +161,20 @@ def manifest_of(
 ) -> ModelManifest:
     """The manifest of a new model; its version is a digest of its files and of what it was trained on."""
     data_start = from_instant64(series.start)
-    words = [owner, model.trees.target.value, data_start.isoformat(), data_end.isoformat(), catalog_version]
+    words = [owner, model.target.value, data_start.isoformat(), data_end.isoformat(), catalog_version]
     digest = hashlib.sha256(json.dumps(words).encode())
     for name in sorted(files):
         digest.update(name.encode())
         digest.update(files[name])
     return ModelManifest(
         owner=owner,
-        target=model.trees.target,
-        model_name=MODEL_NAME,
+        target=model.target,
+        model_name=model.name,
         model_version=digest.hexdigest()[:16],
         trained_at=now,
         data_start=data_start,
         data_end=data_end,
         catalog_version=catalog_version,
-        features=model.trees.names,
+        features=model.columns,
         metrics=metrics,
     )
