@@ -18,7 +18,7 @@ from pathlib import Path
 
 from forecasting import ours
 from forecasting.cold import cold_starts
-from forecasting.fleet import fleet_goals, measure_fleet
+from forecasting.fleet import SITES, fleet_goals, measure_fleet
 from forecasting.goals import GOALS, OURS, Goal, price_goals
 from forecasting.origin import REFIT_DAYS, TEST_DAYS, Case, Quantiles, left_out, load_cases, plant_cases, solar_cases
 from forecasting.price import evaluate_price
@@ -31,7 +31,7 @@ from forecasting.work import Cache, forecasts
 DATA = Path("../shared/data")
 PARTS = ("load", "solar", "price", "cold", "fleet")
 QUICK_HOMES = 4
-FULL_SITES, QUICK_SITES = 1000, 20
+QUICK_SITES = 20
 Ours = Callable[[Sequence[Case]], list[Quantiles]]
 Document = dict[str, object]
 
@@ -101,11 +101,13 @@ def price_part(options: argparse.Namespace) -> tuple[Document, list[Goal]]:
 
 
 def fleet_part(options: argparse.Namespace) -> tuple[Document, list[Goal]]:
-    sites = QUICK_SITES if options.quick else FULL_SITES
+    sites = QUICK_SITES if options.quick else SITES
     say(f"fleet: {sites} simulated sites")
     fleet = measure_fleet(sites)
     goals = fleet_goals(fleet)
-    print(f"\nFleet: {sites} simulated sites")
+    print(f"\nFleet: {sites:,} simulated sites at 15 minutes, load and solar, features included")
+    print(f"{fleet.quantiles:,} quantiles in {fleet.round_seconds:.1f} s, {fleet.round_peak_mib:,.0f} MiB at the most")
+    print(f"trained on {fleet.training_rows:,} steps in {fleet.training_seconds:.1f} s")
     print_goals(goals)
     return asdict(fleet), goals
 
