@@ -24,7 +24,7 @@ from shared.domain.forecast import QUANTILE_LEVELS
 Matrix = NDArray[np.float64]
 Cube = NDArray[np.float64]
 
-REHEARSAL_DAYS = 56
+REHEARSAL_DAYS = 91
 AHEAD_DAYS = 2
 """Days that a rehearsal forecasts each time: tomorrow, and the day after from what it said of tomorrow."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -157,10 +157,23 @@ def _rehearse(days: PriceDays, *, end: int, floor: float, seed: int) -> tuple[fl
     share = _best_share(by_linear, by_trees[:, _MEDIAN], actual)
     core = _core(by_linear, by_trees, share)
     group = days.hour[step] // GROUP_HOURS
-    rows_per_day = GROUP_HOURS * days.series.per_hour
     return share, tuple(
-        calibrate(core[own], actual[own], lead[own], QUANTILE_LEVELS, floor=floor, rows_per_day=rows_per_day)
+        _mirrored(core[own], actual[own], lead[own], floor=floor, rows_per_day=GROUP_HOURS * days.series.per_hour)
         for own in (group == number for number in range(groups))
+    )
+
+
+def _mirrored(core: Matrix, actual: Values, lead_hours: Values, *, floor: float, rows_per_day: int) -> Calibration:
+    """A calibration from each miss and its mirror image: recent misses tell how wide a band must be, not where its middle lies."""
+    middle = core[:, _MEDIAN]
+    image = 2.0 * middle[:, None] - core[:, ::-1]
+    return calibrate(
+        np.concatenate([core, image]),
+        np.concatenate([actual, 2.0 * middle - actual]),
+        np.tile(lead_hours, 2),
+        QUANTILE_LEVELS,
+        floor=floor,
+        rows_per_day=2 * rows_per_day,
     )
 
 

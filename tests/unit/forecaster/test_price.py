@@ -152,6 +152,14 @@ def test_the_band_holds_about_what_it_promises(market, informed):
     assert 0.7 < inside.mean() < 0.95
 
 
+def test_the_middle_lies_between_its_parts_whatever_the_band_learned(market, informed):
+    days, steps = price_days(market, exogenous=AHEAD), 122 * 24 - 1 + np.arange(24)
+    day = int(days.day[steps[0]])
+    linear, trees = informed.fitted.days(days, known=int(steps[0]), first=day, last=day, trees_share=informed.trees_share)
+    middle = informed.quantiles(days, known=int(steps[0]), steps=steps)[:, MEDIAN]
+    np.testing.assert_allclose(middle, informed.trees_share * trees[0, :, 1] + (1 - informed.trees_share) * linear[0], atol=1e-4)
+
+
 def test_a_model_from_its_files_says_the_same(market, informed, plain):
     for model in (informed, plain):
         again = from_files(to_files(model))
