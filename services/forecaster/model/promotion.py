@@ -1,6 +1,6 @@
 """A training from end to end: test by rolling origin, fit on everything, pass the gate or not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from services.forecaster.model.drift import Reference, alarms, daily, reference_of
 from services.forecaster.model.gate import Duel, Record, Return, Verdict, decide, step_back
 from services.forecaster.model.history import History
+from services.forecaster.model.judged import Judged
 from services.forecaster.model.kind import Kind, Model, OwnEnsemble
 from services.forecaster.model.limits import local_hours
 from services.forecaster.model.metrics import pinball, pinball_losses, pit_density, reliability, skill
@@ -94,30 +95,33 @@ def train(
     champion: Champion | None,
     on_fit: Progress,
     previous: Champion | None = None,
-    kind: Kind = OWN,
+    kinds: Sequence[Kind] = (OWN,),
 ) -> Training:
     """Train on what was known at step `now`; the last `test_share` of the days are the test, and the champion is watched there.
 
-    `previous` is the model that the champion replaced.
+    Of several kinds the one that beats the baselines by most goes on. `previous` is the model that the champion replaced.
     """
     days = days_of_test(history_days(series, now), test_share)
     if days == 0:
         return _no_model(f"too little history for a model: {history_days(series, now):.1f} days of at least 9")
     first = now - days * series.per_day
     folds = _folds(series, first=first, now=now)
-    trial = kind.trial(series, folds, now=now, rating_kw=rating_kw, seed=seed, on_fit=on_fit)
-    if trial.model is None:
+    trials = [kind.trial(series, folds, now=now, rating_kw=rating_kw, seed=seed, on_fit=on_fit) for kind in kinds]
+    made = [(trial.model, trial.tested) for trial in trials if trial.model is not None]
+    if not made:
         return _no_model("what was measured is too little or always the same: nothing to learn")
-    judged = [fold for fold in trial.tested if len(fold.pairs) and int(fold.pairs.issue[0]) >= first]
-    scored = outcomes(judged, known=int(series.known_at(np.array([now]))[0]))
-    if scored is None:
+    known = int(series.known_at(np.array([now]))[0])
+    judged = [(model, outcomes([fold for fold in tested if _begins(fold, first)], known=known)) for model, tested in made]
+    proven = [(model, scored) for model, scored in judged if scored is not None]
+    if not proven:
         return _no_model("no day of the test was measured")
+    model, scored = min(proven, key=lambda each: _against_baselines(each[1]))
     losses = scored.losses()
     verdict = decide(loss=losses.pop(MODEL), baseline_losses=losses, duel=_duel(series, scored, champion))
     own_losses = pinball_losses(scored.actual, scored.quantiles[MODEL], QUANTILE_LEVELS)
     return Training(
         verdict=verdict,
-        model=trial.model,
+        model=model,
         scores=tuple(scored.scores()),
         test_days=days,
         details=_details(series, scored),
@@ -127,10 +131,22 @@ def train(
     )
 
 
-def planned_fits(series: Series, *, now: int, test_share: float, kind: Kind = OWN) -> int:
+def planned_fits(series: Series, *, now: int, test_share: float, kinds: Sequence[Kind] = (OWN,)) -> int:
     """How many fits `train` is going to make."""
     days = days_of_test(history_days(series, now), test_share)
-    return kind.fits(len(_folds(series, first=now - days * series.per_day, now=now))) if days else 0
+    return sum(kind.fits(len(_folds(series, first=now - days * series.per_day, now=now))) for kind in kinds) if days else 0
+
+
+def _begins(fold: Judged, first: int) -> bool:
+    """Whether it counts: it holds something and is no rehearsal."""
+    return len(fold.pairs) > 0 and int(fold.pairs.issue[0]) >= first
+
+
+def _against_baselines(scored: Outcomes) -> float:
+    """Loss over that of the best baseline on the same rows."""
+    losses = scored.losses()
+    own, best = losses.pop(MODEL), min(losses.values())
+    return own / best if best > 0 else float("inf")
 
 
 def _folds(series: Series, *, first: int, now: int) -> list[Fold]:

@@ -10,7 +10,9 @@ from services.forecaster.model.answer import Forecaster, answer
 from services.forecaster.model.doubts import doubts
 from services.forecaster.model.drift import REFERENCE_FILE
 from services.forecaster.model.fallback import PREFIX, VERSION, fallback, missing_reasons
-from services.forecaster.model.promotion import Champion, Training, planned_fits, train
+from services.forecaster.model.kind import Kind
+from services.forecaster.model.price_kind import PriceKind
+from services.forecaster.model.promotion import OWN, Champion, Training, planned_fits, train
 from services.forecaster.model.series import COLUMNS, Series
 from services.forecaster.service.evaluations import evaluation_of
 from services.forecaster.service.registry import Serving, champion_of, forerunner, manifest_of, previous_of, prune, serving, stored_versions
@@ -46,6 +48,8 @@ LEARNABLE_AFTER = timedelta(days=2)
 """Of features, for a first training by itself."""
 RETRAIN_AFTER = timedelta(days=1)
 SEED = 1
+KINDS: dict[Target, tuple[Kind, ...]] = {Target.LOAD: (OWN,), Target.SOLAR: (OWN,), Target.PRICE: (OWN, PriceKind())}
+"""What is tried for each target."""
 FORECAST_STEP = "forecast"
 TRAIN_STEP = "train"
 WATCH_STEP = "watch"
@@ -134,7 +138,9 @@ class ForecastService:
         """How much work `train` or `evaluate` is: what their `progress` is told adds up to this."""
         table = self._learnable(site_id, now)
         every = [table.series(target) for target in table.targets]
-        return sum(planned_fits(series, now=series.index_of(instant64(now)), test_share=test_share) for series in every)
+        return sum(
+            planned_fits(series, now=series.index_of(instant64(now)), test_share=test_share, kinds=KINDS[series.target]) for series in every
+        )
 
     def forecast(self, *, site_id: str, now: datetime, run: str = "live") -> ForecastRun:
         """48 h of every target from the step of `now`, by the champion or a named baseline; stored. Always served."""
@@ -310,6 +316,7 @@ class ForecastService:
             champion=champion,
             previous=previous,
             on_fit=_each(progress),
+            kinds=KINDS[series.target],
         )
 
     def _forecast_target(self, table: SiteTable, target: Target, now: datetime) -> Forecast:
