@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from forecasting import ours
+from forecasting.cold import GROUPS as COLD_GROUPS
 from forecasting.cold import cold_starts
 from forecasting.fleet import SITES, fleet_goals, measure_fleet
 from forecasting.goals import GOALS, OURS, Goal, price_goals
@@ -30,7 +31,7 @@ from forecasting.work import Cache, forecasts
 
 DATA = Path("../shared/data")
 PARTS = ("load", "solar", "price", "cold", "fleet")
-QUICK_HOMES = 4
+QUICK_HOMES = 3
 QUICK_SITES = 20
 Ours = Callable[[Sequence[Case]], list[Quantiles]]
 Document = dict[str, object]
@@ -83,7 +84,7 @@ def cold_part(data: Data, options: argparse.Namespace, _cache: Cache) -> tuple[D
     if len(cases) < 2:
         return {}, []
     say(f"cold start: {len(cases)} homes")
-    starts = cold_starts(cases)
+    starts = cold_starts(cases, groups=1 if options.quick else COLD_GROUPS)
     print_cold(starts)
     ratio = sum(start.ours for start in starts) / sum(start.profile for start in starts)
     goal = Goal(text="MAE of the first 7 days of a new home, ours / profile of the others", value=ratio, most=0.9)

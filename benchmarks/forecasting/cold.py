@@ -31,10 +31,10 @@ class ColdStart:
     """Ours over the profile's, on each day."""
 
 
-def cold_starts(cases: Sequence[Case]) -> list[ColdStart]:
-    """Every home once, by a model of the homes outside its group."""
+def cold_starts(cases: Sequence[Case], *, groups: int = GROUPS) -> list[ColdStart]:
+    """Every home of so many of the groups, by a model of the homes outside its group."""
     found = []
-    for group in range(min(GROUPS, len(cases))):
+    for group in range(min(groups, len(cases))):
         new = list(cases[group::GROUPS])
         others = [case for case in cases if case not in new]
         births = [_births(case) for case in new]
