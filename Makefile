@@ -67,7 +67,8 @@ bench: $(STAMP) ## every benchmark, short (BENCH_ARGS= for the full ones)
 lock: $(STAMP) ## resolve the dependencies again
 	$(BIN)/python -m pip install --quiet uv==$(UV)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --extra dev --extra benchmark pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --extra benchmark pyproject.toml -o requirements-benchmark.lock
 
 clean: ## remove the environment and caches; state folders stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
