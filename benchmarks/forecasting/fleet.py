@@ -169,7 +169,7 @@ def learnable(batch: Batch) -> Learnable:
 def _trained(parts: Iterable[Learnable], sites: int) -> Models:
     found = list(parts)
     matrix, actual = (np.concatenate([getattr(part, name) for part in found]) for name in ("matrix", "actual"))
-    load = pool.fit(found[0].names, matrix, actual, seed=SEED, threads=len(os.sched_getaffinity(0)))
+    load = pool.fit_rows(found[0].names, matrix, actual, seed=SEED, threads=len(os.sched_getaffinity(0)))
     histories = [history for part in found for history in part.histories]
     return Models(load=load, solar=solar.fit(histories, rows=pool.TREE_ROWS * min(sites, SITES) // SITES, seed=SEED))
 
@@ -213,7 +213,7 @@ def _forecast(batch: Batch) -> tuple[int, int, float]:
         now = load.count - AHEAD // STEP
         step = np.arange(now, load.count)
         pairs = Pairs(issue=np.full(len(step), now), known=np.full(len(step), int(load.last_known[now])), step=step)
-        count += _models.load.quantiles(pooled_design(load, known=pairs.known, step=step)).size
+        count += _models.load.of(pooled_design(load, known=pairs.known, step=step)).size
         if _models.solar is not None:
             count += _models.solar.quantiles(History(series=sun, known=now), pairs).size
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

@@ -149,14 +149,14 @@ def _fit_all(tables: Sequence[tuple[tuple[str, ...], Rows, Values]]) -> list[Poo
 
 def _fit(table: tuple[tuple[str, ...], Rows, Values]) -> Pool:
     names, matrix, actual = table
-    return pool.fit(names, matrix, actual, seed=SEED, threads=1)
+    return pool.fit_rows(names, matrix, actual, seed=SEED, threads=1)
 
 
 def _quantiles(model: Pool, series: Series, case: Case, issues: Indices, *, since: int = 0) -> Quantiles:
     pairs = _pairs(series, issues, case.hours)
     known = np.maximum(pairs.known, since)
     table = pooled_design(series, known=known, step=pairs.step, since=np.full(len(known), since))
-    return shaped(model.quantiles(table), case)
+    return shaped(model.of(table), case)
 
 
 def _followed(series: Series, case: Case, warm: Pool, models: Sequence[Pool]) -> Quantiles:

@@ -19,7 +19,7 @@ from shared.ports.errors import CorruptError, NotFoundError, UnavailableError
 from shared.ports.fence import require_lease
 from shared.ports.model_store import POOL, ModelManifest, Promotion, StoredModel
 
-_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.(json|ubj)")
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.(json|ubj|npy)")
 _MANIFEST = "manifest.json"
 _STALE_SECONDS = 86_400.0
 
@@ -34,7 +34,7 @@ class ModelDir:
         """Raises `InvalidValueError` for an unsafe name, or when the version is stored with other files."""
         for name in files:
             if not _FILE_NAME.fullmatch(name) or name == _MANIFEST:
-                raise InvalidValueError("model file", name, "must be a plain name ending in .json or .ubj, other than manifest.json")
+                raise InvalidValueError("model file", name, "must be a plain name ending in .json, .ubj or .npy, other than manifest.json")
         made = replace(manifest, sha256={name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)})
         folder = self._folder(made.owner, made.target, made.model_version)
         with self._disk():

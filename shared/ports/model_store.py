@@ -1,4 +1,4 @@
-"""Trained models: files with a manifest, written atomically; JSON and UBJSON only, never pickle.
+"""Trained models: files with a manifest, written atomically; JSON, UBJSON and plain matrices only, never pickle.
 
 A model belongs to an owner: a site, or `POOL` for one that serves every site without one of its own.
 """

@@ -4,7 +4,8 @@ Rows weigh what they are worth in energy, so the pinball loss of clearness is th
 linear quantile regression, which extrapolates, and quantile trees, which find what is not linear, are averaged.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from services.forecaster.model.clearness import MOST, Clearness, clearness
 from services.forecaster.model.clearsky import LEAST_PROMINENCE, clear_sky
 from services.forecaster.model.history import History
 from services.forecaster.model.limits import dark_steps, limits
+from services.forecaster.model.quantile import UnreadableModelError
 from services.forecaster.model.series import Values
 from services.forecaster.model.skyforecast import forecast_power
 from services.forecaster.model.split import Pairs, training_pairs
@@ -23,6 +25,9 @@ from shared.domain.forecast import QUANTILE_LEVELS
 
 Matrix = NDArray[np.float64]
 
+TREES_FILE, WORDS_FILE = "trees.ubj", "solar.json"
+FORMAT = 1
+MOST_ROWS = 100_000
 ROUNDS = 150
 PARAMETERS = {
     "objective": "reg:quantileerror",
@@ -66,6 +71,18 @@ class SolarModel:
         bounds = limits(series, known=history.known, rating_kw=history.rating_kw)
         return bounds.apply(spread, dark_steps(series)[pairs.step] | (rows.clear_kw <= 0))
 
+    def to_files(self) -> dict[str, bytes]:
+        """Bytes by file name: the trees as UBJSON, the rest as JSON."""
+        words = {
+            "format": FORMAT,
+            "centre": self.centre.tolist(),
+            "spread": self.spread.tolist(),
+            "weights": self.weights.tolist(),
+            "levels": self.calibration.levels,
+            "multipliers": self.calibration.multipliers.tolist(),
+        }
+        return {TREES_FILE: bytes(self.booster.save_raw("ubj")), WORDS_FILE: json.dumps(words, indent=1).encode()}
+
     def core(self, rows: Clearness) -> Matrix:
         """Uncalibrated `CORE_LEVELS` in kW, shape (rows, 3)."""
         straight = _with_constant((rows.matrix - self.centre) / self.spread) @ self.weights.T
@@ -74,9 +91,31 @@ class SolarModel:
         return core
 
 
-def fit(histories: Sequence[History], *, rows: int, seed: int) -> SolarModel | None:
-    """Fit on at most `rows` pairs, shared by the sites; None where no site has generated in the light."""
-    share = max(1, rows // max(1, len(histories)))
+def from_files(files: Mapping[str, bytes]) -> SolarModel:
+    """The model that `to_files` wrote. Raises `UnreadableModelError`."""
+    try:
+        words = json.loads(files[WORDS_FILE])
+        if words["format"] != FORMAT:
+            raise UnreadableModelError(f"format is {words['format']!r}: this program reads {FORMAT}; train again")
+        booster = xgboost.Booster({"nthread": 1})
+        booster.load_model(bytearray(files[TREES_FILE]))
+        return SolarModel(
+            centre=np.array(words["centre"]),
+            spread=np.array(words["spread"]),
+            weights=np.array(words["weights"]),
+            booster=booster,
+            calibration=Calibration(levels=tuple(words["levels"]), multipliers=np.array(words["multipliers"])),
+        )
+    except (KeyError, TypeError, ValueError, xgboost.core.XGBoostError) as problem:
+        if isinstance(problem, UnreadableModelError):
+            raise
+        raise UnreadableModelError(f"the solar model's files cannot be read ({type(problem).__name__}); train again") from problem
+
+
+def fit(histories: Sequence[History], *, rows: int, seed: int, threads: int = 1) -> SolarModel | None:
+    """Fit on at most `rows` pairs, shared by the sites; None where no site has generated in the light. One thread does it."""
+    del threads
+    share = max(1, min(rows, MOST_ROWS) // max(1, len(histories)))
     early = _fit([replace(each, known=each.known - PROOF_DAYS * each.series.per_day) for each in histories], share, seed)
     whole = _fit(histories, share, seed)
     return whole if early is None or whole is None else replace(whole, calibration=_calibrated(early, histories, share, seed))

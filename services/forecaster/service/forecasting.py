@@ -1,20 +1,26 @@
 """`ForecastService`: the use cases on ports only."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
+from services.forecaster.model import adapted
 from services.forecaster.model import hindcast as past
 from services.forecaster.model.answer import Forecaster, answer
 from services.forecaster.model.doubts import doubts
 from services.forecaster.model.drift import REFERENCE_FILE
 from services.forecaster.model.fallback import PREFIX, VERSION, fallback, missing_reasons
 from services.forecaster.model.kind import Kind
+from services.forecaster.model.limits import limits
 from services.forecaster.model.price_kind import PriceKind
 from services.forecaster.model.promotion import OWN, Champion, Training, planned_fits, train
 from services.forecaster.model.series import COLUMNS, Series
 from services.forecaster.service.evaluations import evaluation_of
+from services.forecaster.service.pooling import ROWS as POOL_ROWS
+from services.forecaster.service.pooling import TARGETS as POOLED
+from services.forecaster.service.pooling import PooledModel, Pools, PoolTraining
 from services.forecaster.service.registry import Serving, champion_of, forerunner, manifest_of, previous_of, prune, serving, stored_versions
 from services.forecaster.service.results import (
     Drift,
@@ -49,7 +55,9 @@ LEARNABLE_AFTER = timedelta(days=2)
 RETRAIN_AFTER = timedelta(days=1)
 SEED = 1
 KINDS: dict[Target, tuple[Kind, ...]] = {Target.LOAD: (OWN,), Target.SOLAR: (OWN,), Target.PRICE: (OWN, PriceKind())}
-"""What is tried for each target."""
+"""What is tried for each target of a site by itself."""
+ENOUGH_SITES = 10
+"""So many sites that what they share beats what one of them shows."""
 FORECAST_STEP = "forecast"
 TRAIN_STEP = "train"
 WATCH_STEP = "watch"
@@ -75,6 +83,7 @@ class ForecastService:
         self._forecasts = forecasts
         self._models = models
         self._progress = progress
+        self._pools = Pools(sites=sites, features=features, models=models)
 
     def sites(self) -> list[Site]:
         """Every site, sorted by id."""
@@ -139,7 +148,8 @@ class ForecastService:
         table = self._learnable(site_id, now)
         every = [table.series(target) for target in table.targets]
         return sum(
-            planned_fits(series, now=series.index_of(instant64(now)), test_share=test_share, kinds=KINDS[series.target]) for series in every
+            planned_fits(series, now=series.index_of(instant64(now)), test_share=test_share, kinds=self._kinds(table, series.target))
+            for series in every
         )
 
     def forecast(self, *, site_id: str, now: datetime, run: str = "live") -> ForecastRun:
@@ -226,6 +236,30 @@ class ForecastService:
             targets=tuple(self._target_status(table, target, now) for target in table.targets),
         )
 
+    def train_pools(self, *, now: datetime, rows: int = POOL_ROWS, threads: int = 1) -> list[PoolTraining]:
+        """Learn anew what all sites have in common; each site adapts to it when it is trained next."""
+        return [self._pools.train(target, now=now, rows=rows, threads=threads) for target in POOLED]
+
+    def _pool(self, table: SiteTable, target: Target, problems: list[str]) -> PooledModel | None:
+        return self._pools.of(target, catalog_version=table.catalog_version, problems=problems)
+
+    def _serving(self, table: SiteTable, target: Target) -> Serving:
+        """What serves a site; before its first training the model of all sites as it is."""
+        problems: list[str] = []
+        pooled = self._pool(table, target, problems)
+        site_id = table.site.site_id
+        found = serving(
+            self._models, owner=site_id, target=target, catalog_version=table.catalog_version, shared=pooled.whole if pooled else None
+        )
+        return replace(found, problems=(*problems, *found.problems))
+
+    def _kinds(self, table: SiteTable, target: Target) -> tuple[Kind, ...]:
+        """What is tried for a site: where many share a model, it is not worth its time to learn trees of its own."""
+        pooled = self._pool(table, target, [])
+        if pooled is None:
+            return KINDS[target]
+        return (pooled.kind,) if pooled.sites >= ENOUGH_SITES else (*KINDS[target], pooled.kind)
+
     def _learnable(self, site_id: str, now: datetime) -> SiteTable:
         site = self.site(site_id=site_id)
         table = read_table(self._features, site, self._tariffs.get(site_id), first=now, last=now)
@@ -235,7 +269,7 @@ class ForecastService:
 
     def _train_target(self, table: SiteTable, target: Target, now: datetime, test_share: float, progress: Advance | None) -> TargetTraining:
         series, site_id = table.series(target), table.site.site_id
-        found = serving(self._models, owner=site_id, target=target, catalog_version=table.catalog_version)
+        found = self._serving(table, target)
         result = self._test(series, table, now=now, test_share=test_share, found=found, progress=progress)
         version, promoted, reason = "", result.verdict.promoted, result.verdict.reason
         if result.model is not None and result.reference is not None:
@@ -316,14 +350,14 @@ class ForecastService:
             champion=champion,
             previous=previous,
             on_fit=_each(progress),
-            kinds=KINDS[series.target],
+            kinds=self._kinds(table, series.target),
         )
 
     def _forecast_target(self, table: SiteTable, target: Target, now: datetime) -> Forecast:
         series = table.series(target)
         issue = series.index_of(instant64(now))
         known = min(series.known_live(issue), issue) if series.published is not None else series.known_live(issue)
-        found = serving(self._models, owner=table.site.site_id, target=target, catalog_version=table.catalog_version)
+        found = self._serving(table, target)
         reasons = list(found.problems)
         forecaster: Forecaster
         usable = known > 0
@@ -331,6 +365,11 @@ class ForecastService:
             forecaster, name, version = found.model, found.manifest.model_name, found.manifest.model_version
             skill = found.manifest.metrics.get("skill")
             reasons += missing_reasons(series, known)
+        elif usable and (untested := self._untested(table.site.site_id, target, found)) and (pooled := self._pool(table, target, reasons)):
+            bounds = limits(series, known=known, rating_kw=table.rating_kw)
+            forecaster = adapted.Adapted(shared=pooled.whole, target=target, limits=bounds)
+            name, version, skill = adapted.MODEL_NAME, pooled.version, None
+            reasons += [f"{reason}: that of {pooled.sites} other sites serves" for reason in untested]
         else:
             plain = fallback(series, until=issue, rating_kw=table.rating_kw)
             forecaster, name, version, skill = plain, f"{PREFIX}:{plain.name}", VERSION, None
@@ -360,7 +399,7 @@ class ForecastService:
 
     def _target_status(self, table: SiteTable, target: Target, now: datetime) -> TargetStatus:
         site_id = table.site.site_id
-        found = serving(self._models, owner=site_id, target=target, catalog_version=table.catalog_version)
+        found = self._serving(table, target)
         newest = self._forecasts.latest(site_id=site_id, target=target, as_of=now)
         manifest = found.manifest
         return TargetStatus(
@@ -387,6 +426,8 @@ class ForecastService:
 def _champion(series: Series, found: Serving | None) -> Champion | None:
     if found is None or found.model is None or found.manifest is None:
         return None
+    if found.manifest.model_name == adapted.MODEL_NAME:
+        return None  # the model of all sites has been learned anew since, perhaps from the very days of the test: no fair duel
     return Champion(model=found.model, data_end=series.index_of(instant64(found.manifest.data_end)), reference=found.reference)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.forecaster.model import ensemble, price_kind
+from services.forecaster.model import adapted, ensemble, price_kind
+from services.forecaster.model.adapted import Shared
 from services.forecaster.model.drift import REFERENCE_FILE, Reference
 from services.forecaster.model.kind import Model
 from services.forecaster.model.quantile import UnreadableModelError
@@ -41,12 +42,15 @@ class Serving:
     """Empty with no model: none was ever promoted, or the last one was found worse than a baseline."""
 
 
-def serving(models: ModelStore, *, owner: str, target: Target, catalog_version: str) -> Serving:
-    """The champion, else the one before it where that can be read and was trained on this catalog."""
+def serving(models: ModelStore, *, owner: str, target: Target, catalog_version: str, shared: Shared | None = None) -> Serving:
+    """The champion, else the one before it where that can be read and was trained on this catalog.
+
+    `shared` is the model of all sites, which an adapted one needs.
+    """
     problems: list[str] = []
     versions = succession(promotions_of(models, owner, target, problems))[:2]
     for version in versions:
-        found = _load(models, owner, target, version, catalog_version=catalog_version, problems=problems)
+        found = _load(models, owner, target, version, catalog_version=catalog_version, shared=shared, problems=problems)
         if found is not None:
             if version != versions[0]:
                 problems.append(f"an earlier model, {version}, serves instead of the champion")
@@ -114,18 +118,22 @@ def stored_versions(models: ModelStore, owner: str, target: Target) -> list[str]
     return [manifest.model_version for manifest in versions_of(models, owner, target, problems=[])]
 
 
-def forerunner(models: ModelStore, *, owner: str, target: Target, catalog_version: str, serves: str) -> Serving | None:
+def forerunner(
+    models: ModelStore, *, owner: str, target: Target, catalog_version: str, serves: str, shared: Shared | None = None
+) -> Serving | None:
     """The model that the champion replaced, where it could serve again; None where it does already, or there is none."""
     version = previous_of(models, owner, target)
     if version is None or version == serves:
         return None
-    return _load(models, owner, target, version, catalog_version=catalog_version, problems=[])
+    return _load(models, owner, target, version, catalog_version=catalog_version, shared=shared, problems=[])
 
 
-def _load(models: ModelStore, owner: str, target: Target, version: str, *, catalog_version: str, problems: list[str]) -> Serving | None:
+def _load(
+    models: ModelStore, owner: str, target: Target, version: str, *, catalog_version: str, shared: Shared | None, problems: list[str]
+) -> Serving | None:
     try:
         stored = models.load(owner=owner, target=target, model_version=version)
-        model = _model_of(stored)
+        model = _model_of(stored, shared)
     except (CorruptError, NotFoundError) as problem:
         problems.append(str(problem))
         return None
@@ -140,8 +148,12 @@ def _load(models: ModelStore, owner: str, target: Target, version: str, *, catal
     return Serving(model=model, manifest=stored.manifest, reference=Reference.from_bytes(reference) if reference else None, problems=())
 
 
-def _model_of(stored: StoredModel) -> Model:
+def _model_of(stored: StoredModel, shared: Shared | None) -> Model:
     """Raises `UnreadableModelError`."""
+    if stored.manifest.model_name == adapted.MODEL_NAME:
+        if shared is None:
+            raise UnreadableModelError("the model of all sites that it adapts is not there; train again")
+        return adapted.from_files(stored.files, shared)
     read = READERS.get(stored.manifest.model_name)
     if read is None:
         raise UnreadableModelError(f"its kind is {stored.manifest.model_name!r}: this program reads {', '.join(READERS)}; train again")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from services.forecaster.model.series import COLUMNS, Series, series_from_table
 from services.forecaster.model.split import HORIZON_HOURS
-from shared.domain.feature import FeatureCatalog
+from shared.domain.feature import Availability, FeatureCatalog
 from shared.domain.forecast import Target
 from shared.domain.site import Site
 from shared.domain.tariff import DynamicPrice, Tariff
@@ -76,6 +76,12 @@ def read_table(features: FeatureStore, site: Site, tariff: Tariff | None, *, fir
     start = min(start, begin)
     frame = features.read(site_id=site.site_id, catalog_version=catalog.version, interval=Interval(start=start, end=end))
     return SiteTable(site=site, tariff=tariff, catalog=catalog, frame=frame, start=start, end=end)
+
+
+def columns_of(catalog: FeatureCatalog, target: Target) -> list[str]:
+    """What a series of the target is made from: its own column, and what is known ahead or announced."""
+    own = COLUMNS[target]
+    return [own, *(spec.name for spec in catalog.features if spec.availability is not Availability.AFTER_STEP and spec.name != own)]
 
 
 def _no_rows() -> pd.DataFrame:

@@ -1,0 +1,100 @@
+"""The service with a model of many sites."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services.forecaster.service import ForecastService
+from services.forecaster.service.forecasting import ENOUGH_SITES
+from services.forecaster.service.pooling import LEAST_SITES, WORDS_FILE
+from shared.adapters.embedded.cloud_store import SqliteCloudStore
+from shared.adapters.model_dir import ModelDir
+from shared.domain.forecast import Target
+from shared.ports.model_store import POOL
+from tests.factories import a_site
+from tests.unit.forecaster.tables import HOUR, a_catalog, a_table, now_of
+
+DAYS = 50
+TABLE = a_table(days=DAYS)
+NOW = now_of(TABLE)
+COLUMNS = [name for name in TABLE.columns if name != "timestamp"]
+
+
+class Fleet:
+    """Homes of one street on the embedded stores, and one that has just moved in."""
+
+    def __init__(self, folder: Path, *, homes: int) -> None:
+        self.cloud, self.models = SqliteCloudStore(folder / "cloud.sqlite"), ModelDir(folder / "models")
+        for number in range(homes):
+            table = a_table(days=DAYS, seed=number)
+            self.add(f"home-{number}", table.assign(load_kw=table["load_kw"] * (1 + number % 3)))
+        self.add("newcomer", TABLE[TABLE["timestamp"] >= NOW - timedelta(days=1)])
+        self.service = ForecastService(
+            sites=self.cloud.sites,
+            tariffs=self.cloud.tariffs,
+            features=self.cloud.features,
+            forecasts=self.cloud.forecasts,
+            models=self.models,
+            progress=self.cloud.progress,
+        )
+
+    def add(self, site_id: str, table) -> None:
+        self.cloud.sites.put(replace(a_site(resolution=HOUR, live=False), site_id=site_id))
+        self.cloud.features.write(site_id=site_id, catalog=a_catalog(), rows=table)
+
+    def forecast(self, site_id: str):
+        return next(each for each in self.service.forecast(site_id=site_id, now=NOW).forecasts if each.target is Target.LOAD)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory):
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"), homes=ENOUGH_SITES)
+    fleet.trained = fleet.service.train_pools(now=NOW, rows=4_000)
+    yield fleet
+    fleet.cloud.close()
+
+
+def test_sites_with_enough_history_make_one_model_of_each_target_that_serves_from_now_on(fleet):
+    assert [(each.target, each.sites) for each in fleet.trained] == [(Target.LOAD, ENOUGH_SITES), (Target.SOLAR, ENOUGH_SITES)]
+    for each in fleet.trained:
+        promoted = fleet.models.promotions(owner=POOL, target=each.target)
+        assert [promotion.model_version for promotion in promoted] == [each.model_version]
+
+
+def test_a_new_site_is_forecast_by_the_model_of_the_others_and_says_so(fleet):
+    forecast = fleet.forecast("newcomer")
+    assert (forecast.model_name, forecast.model_version) == ("pooled", fleet.trained[0].model_version)
+    assert any(f"{ENOUGH_SITES} other sites" in reason for reason in forecast.degraded)
+    assert (forecast.median > 0).all()
+
+
+def test_where_many_share_a_model_a_site_adapts_to_it_and_fits_nothing_of_its_own(fleet):
+    assert fleet.service.planned_fits(site_id="home-1", now=NOW) == 0
+    report = fleet.service.train(site_id="home-1", now=NOW)
+    load = next(each for each in report.targets if each.target is Target.LOAD)
+    assert (load.model_name, load.promoted) == ("pooled", True)
+    forecast = fleet.forecast("home-1")
+    assert (forecast.model_name, forecast.model_version, forecast.degraded) == ("pooled", load.model_version, ())
+    assert forecast.skill == pytest.approx(load.skill)
+
+
+def test_a_pool_that_cannot_be_read_is_told_and_something_else_serves(tmp_path):
+    fleet = Fleet(tmp_path, homes=LEAST_SITES)
+    fleet.service.train_pools(now=NOW, rows=4_000)
+    fleet.service.train(site_id="home-0", now=NOW)
+    next(tmp_path.rglob(WORDS_FILE)).write_text("{}")
+    again = Fleet(tmp_path, homes=0)
+    forecast = again.forecast("home-0")
+    assert forecast.degraded
+    assert (forecast.median >= 0).all()
+    for each in (fleet, again):
+        each.cloud.close()
+
+
+def test_too_few_sites_make_no_pool(tmp_path):
+    fleet = Fleet(tmp_path, homes=LEAST_SITES - 1)
+    assert [(each.sites, each.model_version) for each in fleet.service.train_pools(now=NOW, rows=4_000)] == [(LEAST_SITES - 1, "")] * 2
+    assert fleet.forecast("newcomer").model_name.startswith("baseline:")
+    fleet.cloud.close()
