@@ -19,6 +19,12 @@ COLUMNS = {Target.LOAD: "load_kw", Target.SOLAR: "solar_kw", Target.PRICE: "pric
 KNOWN_AHEAD = "price_known_ahead_hours"
 """The column that says how long before its step a price was published; negative when it came later."""
 
+FORECAST = ("ghi_w_m2", "cloud_cover_percent", "temperature_celsius", "wind_speed_m_s")
+"""Columns of the weather as it was forecast."""
+
+FORECAST_AHEAD = "weather_known_ahead_hours"
+"""The column that says how long before its step a row's weather was issued; negative for weather that was observed."""
+
 PUBLICATION_HOUR = 14.0
 """Where a table does not say when a price was published: the local hour from which tomorrow's are taken as known. The European
 day-ahead auction publishes before 13:00 and is late by up to an hour."""
@@ -48,6 +54,10 @@ class Series:
     """Steps by which local time is ahead of UTC, shape (count,): equal local times lie whole days plus the change of it apart."""
     last_known: Indices = field(init=False)
     """For each `known` in 0..count: one more than the index of the newest value before it, 0 for none; shape (count + 1,)."""
+    forecast: dict[str, Values] = field(default_factory=dict)
+    """The weather of each step as `FORECAST` names it, each of shape (count,): a row reads it where `forecast_known` says so."""
+    forecast_ahead_hours: Values | None = None
+    """From the issue of the weather to the start of its step, shape (count,), NaN where there is none. None: none at all."""
 
     def __post_init__(self) -> None:
         positions = np.where(np.isfinite(self.values), np.arange(1, self.count + 1), 0)
@@ -92,6 +102,18 @@ class Series:
         """As `known_at` for a table read at the moment of issue itself: every announced value in it is published."""
         return int(self.last_known[min(max(issue, 0), self.count) if self.published is None else self.count])
 
+    def forecast_known(self, *, issue: Indices, step: Indices) -> NDArray[np.bool_]:
+        """Whether the weather of each step was forecast by the start of the step of issue; shape as both.
+
+        What was issued within the newest step that has any is known in that step already: a live forecast is made later in it.
+        """
+        if self.forecast_ahead_hours is None:
+            return np.zeros(np.broadcast(issue, step).shape, dtype=np.bool_)
+        issued = np.arange(self.count) - self.forecast_ahead_hours * self.per_hour
+        newest = np.floor(np.nanmax(issued, initial=-np.inf))
+        known: NDArray[np.bool_] = np.minimum(issued, newest)[step] <= issue
+        return known
+
     def steps_of_day(self) -> Indices:
         """The step of the local day of each step, shape (count,)."""
         return _steps_of_day(self.start, self.count, self.step, self.local_shift)
@@ -127,6 +149,8 @@ def series_from_table(
         ahead=ahead,
         published=_published(column(KNOWN_AHEAD), _steps_of_day(start, count, step, shift), step) if announced else None,
         local_shift=shift,
+        forecast={name: column(name) for name in FORECAST if name in availability},
+        forecast_ahead_hours=column(FORECAST_AHEAD) if FORECAST_AHEAD in availability else None,
     )
 
 

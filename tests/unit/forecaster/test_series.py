@@ -1,9 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from services.forecaster.model.series import series_from_table
+from shared.domain.feature import Availability, FeatureCatalog, FeatureSpec
 from shared.domain.forecast import Target
 from shared.domain.time import instant64
 from tests.unit.forecaster.tables import a_catalog, a_series, a_table
@@ -56,3 +58,30 @@ def test_what_the_table_does_not_reach_is_missing():
     assert series.count == 240
     assert np.isnan(series.values[:24]).all()
     assert series.values[24] == pytest.approx(table["load_kw"].iloc[0])
+
+
+def test_weather_is_known_from_its_issue_and_all_of_it_in_the_step_of_the_newest():
+    ahead = np.array([24.0, 24.0, -1.0, np.nan, 3.5, 4.5])
+    series = replace(a_series(table=a_table(days=2)), values=np.zeros(6), forecast_ahead_hours=ahead)
+    step = np.arange(6)
+    known = [series.forecast_known(issue=np.full(6, issue), step=step).tolist() for issue in (0, 1, 3)]
+    assert known[0] == [True, True, False, False, False, False]
+    assert known[1] == [True, True, False, False, True, True]
+    assert known[2] == [True, True, True, False, True, True]
+
+
+def test_the_weather_of_a_table_is_read_by_the_names_of_its_columns():
+    catalog = FeatureCatalog(
+        version="1",
+        features=tuple(
+            FeatureSpec(name=name, unit="1", availability=Availability.ANNOUNCED, description="weather")
+            for name in ("ghi_w_m2", "weather_known_ahead_hours")
+        ),
+    )
+    table = a_table(days=2).assign(ghi_w_m2=500.0, weather_known_ahead_hours=24.0)
+    start = instant64(table["timestamp"].iloc[0].to_pydatetime())
+    end = start + np.timedelta64(2, "D")
+    series = series_from_table(table, catalog, Target.SOLAR, step=timedelta(hours=1), start=start, end=end)
+    assert (series.forecast["ghi_w_m2"] == 500.0).all()
+    assert list(series.forecast) == ["ghi_w_m2"]
+    assert series.forecast_known(issue=np.array([20, 20]), step=np.array([44, 45])).tolist() == [True, False]
