@@ -37,6 +37,7 @@ def catalog(*, window_days: int) -> FeatureCatalog:
         ("year_sin", "1", AHEAD, "sine of the time of year"),
         ("year_cos", "1", AHEAD, "cosine of the time of year"),
         ("sun_elevation_deg", "degree", AHEAD, "mean elevation of the sun; NaN without coordinates"),
+        ("sun_azimuth_deg", "degree", AHEAD, "mean direction of the sun, clockwise from north; NaN without coordinates"),
         ("daylight_hours", "h", AHEAD, "from sunrise to sunset on that day; NaN without coordinates"),
         ("clear_sky_kw", "kW", AHEAD, "AC power under a clear sky; without coordinates the 95th percentile of 14 days at this time of day"),
         ("solar_capacity_kw", "kW", AHEAD, "rated power of the site's array; 0 without one"),

@@ -53,6 +53,11 @@ class Sun:
         """Mean over each step, above the horizon."""
         return means(np.degrees(np.arcsin(np.clip(self.up, -1.0, 1.0))), self.parts)
 
+    @property
+    def azimuth_deg(self) -> Values:
+        """Clockwise from north, 0 to 360, of the mean direction over each step: the sun may cross the north within it."""
+        return np.degrees(np.arctan2(means(self.east, self.parts), means(self.north, self.parts))) % 360.0
+
 
 def sun_over(grid: TimeGrid, sites: Sequence[Site]) -> Sun:
     """The sun and a clear sky at sites."""

@@ -183,6 +183,7 @@ def _sky(
     weather = weather_on(near, sites, [home.weather for home in homes], sun, as_of=as_of)
     return {
         "sun_elevation_deg": sun.elevation_deg[:, rows],
+        "sun_azimuth_deg": sun.azimuth_deg[:, rows],
         "clear_sky_kw": clear[:, rows],
         "clearness": limited((made / bright)[:, rows]),
         "clearness_mean_3h": limited(rolling.trailing_ratio(made, bright, window=_HOURS_3, step=step, rows=rows)),

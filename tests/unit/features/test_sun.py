@@ -22,20 +22,29 @@ def a_day(month: int = 6, step: timedelta = timedelta(minutes=15)) -> TimeGrid:
 @dataclass(frozen=True)
 class Seen:
     elevation_deg: np.ndarray
+    azimuth_deg: np.ndarray
     clear_sky_kw: np.ndarray
 
 
 def sun_over(grid: TimeGrid, site: Site) -> Seen:
     """Of one site."""
     sun = recipe.sun_over(grid, [site])
-    return Seen(sun.elevation_deg[0], clear_sky_kw(sun, [site])[0])
+    return Seen(sun.elevation_deg[0], sun.azimuth_deg[0], clear_sky_kw(sun, [site])[0])
 
 
 def test_the_sun_stands_where_the_astronomers_see_it():
     grid = a_day()
     middles = pd.DatetimeIndex(grid.starts() + np.timedelta64(450, "s")).tz_localize("UTC")
-    expected = solarposition.get_solarposition(middles, 47.66, 9.17)["apparent_elevation"]
-    np.testing.assert_allclose(sun_over(grid, a_site()).elevation_deg, expected, atol=0.05)
+    expected = solarposition.get_solarposition(middles, 47.66, 9.17)
+    sun = sun_over(grid, a_site())
+    np.testing.assert_allclose(sun.elevation_deg, expected["apparent_elevation"], atol=0.05)
+    np.testing.assert_allclose(sun.azimuth_deg, expected["azimuth"], atol=0.05)
+
+
+def test_a_sun_that_crosses_the_north_within_an_hour_stands_in_the_north():
+    sun = sun_over(a_day(12, step=timedelta(hours=1)), a_site(latitude=-33.9, longitude=-7.5))
+    noon = sun.azimuth_deg[12]
+    assert min(noon, 360.0 - noon) < 5.0
 
 
 def test_a_clear_summer_day_fills_most_of_the_array_at_noon_and_nothing_at_night():
