@@ -23,7 +23,7 @@ from shared.contracts.events import (
     TrainingBatchRequested,
 )
 from shared.domain.forecast import Target
-from shared.domain.job import Job, JobKind, slot_of
+from shared.domain.job import FLEET, Job, JobKind, slot_of
 from shared.domain.site import Site
 from shared.domain.time import floor_to
 from shared.ports.clock import Clock
@@ -72,6 +72,18 @@ class _Steps:
         for each in report.targets:
             logger("forecaster").info("model tested", site_id=site.site_id, target=each.target, skill=each.skill, serves=each.promoted)
         return Outcome(events=completed(report), result={"promoted": [each.target for each in report.targets if each.promoted]})
+
+    def pool(self, job: Job) -> Outcome:
+        """What all sites share; each adapts to it at its next training."""
+        del job
+        done = self.service.train_pools(now=self.clock.now())
+        for each in done:
+            logger("forecaster").info("pool trained", target=each.target, sites=each.sites, model_version=each.model_version or "none")
+        return Outcome(result={str(each.target): each.model_version for each in done})
+
+    def pooling(self) -> Job:
+        """That of this hour."""
+        return Job(kind=JobKind.POOL, site_id=FLEET, slot=slot_of(floor_to(self.clock.now(), FORECAST_EVERY)))
 
     def hour(self, site: Site) -> Job:
         """The forecast of the site's clock hour."""
@@ -128,6 +140,13 @@ def parts(service: ForecastService, *, jobs: JobRegister, clock: Clock, test_sha
         lease=lease,
     )
 
+    pools = JobWorker(
+        Work(kind=JobKind.POOL, queue=topology.FORECASTER_TRAIN_BATCH, batch=TrainingBatchRequested, size=1, run=steps.pool),
+        store=jobs,
+        clock=clock,
+        lease=lease,
+    )
+
     def on_run(event: Event) -> Sequence[Event]:
         """New features, or a new model that serves."""
         match event:
@@ -150,6 +169,10 @@ def parts(service: ForecastService, *, jobs: JobRegister, clock: Clock, test_sha
     def train_due() -> Sequence[Event]:
         return trainings.share([steps.training(site) for site in service.sites() if steps.is_training_due(site)])
 
+    def pool_due() -> Sequence[Event]:
+        """One process does it; which is left to the lease."""
+        return pools.do(steps.pooling()) if service.are_pools_due(now=clock.now()) else []
+
     return Parts(
         name="forecaster",
         subscriptions=(
@@ -161,10 +184,12 @@ def parts(service: ForecastService, *, jobs: JobRegister, clock: Clock, test_sha
         timers=(
             Timer(name="forecaster.forecast", every=FORECAST_EVERY, step=forecast_all),
             Timer(name="forecaster.train", every=TRAIN_LOOK, step=train_due),
+            Timer(name="forecaster.pool", every=TRAIN_LOOK, step=pool_due),
             forecasts.timer,
             trainings.timer,
+            pools.timer,
         ),
-        stopping=(forecasts.stop, trainings.stop),
+        stopping=(forecasts.stop, trainings.stop, pools.stop),
     )
 
 

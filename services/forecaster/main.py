@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from services.forecaster import handlers
 from services.forecaster.files.evaluation_page import evaluation_page
-from services.forecaster.service import Evaluation, ForecastRun, ForecastService, SiteStatus, TrainingReport
+from services.forecaster.service import LEAST_SITES, Evaluation, ForecastRun, ForecastService, SiteStatus, TrainingReport
 from services.forecaster.settings import ForecasterSettings
 from shared.contracts.forecasts import ForecastDocument
 from shared.domain.forecast import Forecast, Target
@@ -111,6 +112,8 @@ def execute_train(options: argparse.Namespace, resources: Resources) -> int:
             print(f"{site.site_id} {target}: {version or 'a baseline'} serves again")
         return 0
     learnable = _with_features(resources, sites)
+    if not options.evaluate and len(learnable) >= LEAST_SITES and getattr(options, "site", None) is None:
+        _train_pools(service, resources)
     evaluated: dict[str, Sequence[Evaluation]] = {}
     for site in learnable:
         now = resources.clock.now_at(site)
@@ -129,6 +132,15 @@ def execute_train(options: argparse.Namespace, resources: Resources) -> int:
     if report_file is not None:
         _write_report(report_file, evaluated)
     return 0
+
+
+def _train_pools(service: ForecastService, resources: Resources) -> None:
+    """What sites share, before each adapts to it."""
+    with progress("Training what all sites share", 1) as advance:
+        done = service.train_pools(now=resources.clock.now(), threads=os.cpu_count() or 1)
+        advance(1)
+    rows = [(each.target, each.sites, each.model_version, "" if each.model_version else "too few sites with six weeks") for each in done]
+    print_table(("shared", "sites", "version", "remarks"), rows)
 
 
 def _write_report(path: Path, evaluated: Mapping[str, Sequence[Evaluation]]) -> None:

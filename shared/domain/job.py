@@ -10,12 +10,17 @@ from shared.domain.time import as_utc
 
 
 class JobKind(StrEnum):
-    """What is done; a job is for one site."""
+    """What is done; a job is for one site, or for `FLEET`."""
 
     FEATURES = "features.build"
     TRAINING = "model.train"
+    POOL = "pool.train"
     FORECAST = "forecast.run"
     SCHEDULE = "schedule.run"
+
+
+FLEET = "fleet"
+"""Stands for the site in a job of a kind that is for all sites together."""
 
 
 class JobState(StrEnum):

@@ -1,6 +1,7 @@
 """The use cases of the forecaster: train, forecast, hindcast, evaluate, tell how things stand."""
 
 from services.forecaster.service.forecasting import ForecastService
+from services.forecaster.service.pooling import LEAST_SITES
 from services.forecaster.service.results import (
     Drift,
     Evaluation,
@@ -15,6 +16,7 @@ from services.forecaster.service.results import (
 )
 
 __all__ = [
+    "LEAST_SITES",
     "Drift",
     "Evaluation",
     "ForecastRun",

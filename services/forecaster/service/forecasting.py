@@ -76,14 +76,16 @@ class ForecastService:
         forecasts: ForecastStore,
         models: ModelStore,
         progress: ProgressStore,
+        pool_rows: int = POOL_ROWS,
     ) -> None:
+        """`pool_rows` is how much is learned from all sites together."""
         self._sites = sites
         self._tariffs = tariffs
         self._features = features
         self._forecasts = forecasts
         self._models = models
         self._progress = progress
-        self._pools = Pools(sites=sites, features=features, models=models)
+        self._pools = Pools(sites=sites, features=features, models=models, rows=pool_rows)
 
     def sites(self) -> list[Site]:
         """Every site, sorted by id."""
@@ -236,9 +238,13 @@ class ForecastService:
             targets=tuple(self._target_status(table, target, now) for target in table.targets),
         )
 
-    def train_pools(self, *, now: datetime, rows: int = POOL_ROWS, threads: int = 1) -> list[PoolTraining]:
+    def train_pools(self, *, now: datetime, threads: int = 1) -> list[PoolTraining]:
         """Learn anew what all sites have in common; each site adapts to it when it is trained next."""
-        return [self._pools.train(target, now=now, rows=rows, threads=threads) for target in POOLED]
+        return [self._pools.train(target, now=now, threads=threads) for target in POOLED]
+
+    def are_pools_due(self, *, now: datetime) -> bool:
+        """Whether there are sites enough to share something, and nothing was learned from them for a day."""
+        return self._pools.are_due(now=now)
 
     def _pool(self, table: SiteTable, target: Target, problems: list[str]) -> PooledModel | None:
         return self._pools.of(target, catalog_version=table.catalog_version, problems=problems)

@@ -14,7 +14,7 @@ from services.forecaster.model.history import History
 from services.forecaster.model.pooled_kind import PooledKind
 from services.forecaster.model.quantile import UnreadableModelError
 from services.forecaster.model.series import COLUMNS, series_from_table
-from services.forecaster.service.registry import champion_of, prune
+from services.forecaster.service.registry import champion_of, promotions_of, prune
 from services.forecaster.service.tables import HORIZON, columns_of
 from shared.domain.feature import FeatureCatalog
 from shared.domain.forecast import Target
@@ -33,6 +33,7 @@ LEAST_SITES = 3
 LEAST_DAYS = PROOF_DAYS + 14
 SITE_DAYS = 90_000
 """Read for a training at most: a thousand sites for ninety days."""
+RETRAIN_AFTER = timedelta(days=1)
 FEWEST_DAYS, MOST_DAYS = 90, 400
 ROWS = 400_000
 SEED = 1
@@ -73,8 +74,8 @@ class PoolTraining:
 class Pools:
     """Reads, keeps and makes the models that sites share."""
 
-    def __init__(self, *, sites: SiteStore, features: FeatureStore, models: ModelStore) -> None:
-        self._sites, self._features, self._models = sites, features, models
+    def __init__(self, *, sites: SiteStore, features: FeatureStore, models: ModelStore, rows: int = ROWS) -> None:
+        self._sites, self._features, self._models, self._rows = sites, features, models, rows
         self._read: dict[Target, PooledModel] = {}
 
     def of(self, target: Target, *, catalog_version: str, problems: list[str]) -> PooledModel | None:
@@ -91,8 +92,15 @@ class Pools:
                 return None
         return known if known.catalog_version == catalog_version else None
 
-    def train(self, target: Target, *, now: datetime, rows: int = ROWS, threads: int = 1) -> PoolTraining:
-        """Learn `rows` rows from all sites that have enough of the target; the new version serves from now on."""
+    def are_due(self, *, now: datetime) -> bool:
+        """Whether there are sites enough to share something, and nothing was learned from them for a day."""
+        if len(self._sites.list()) < LEAST_SITES:
+            return False
+        newest = [promotion.promoted_at for target in TARGETS for promotion in promotions_of(self._models, POOL, target, problems=[])[-1:]]
+        return not newest or now - max(newest) >= RETRAIN_AFTER
+
+    def train(self, target: Target, *, now: datetime, threads: int = 1) -> PoolTraining:
+        """Learn from all sites that have enough of the target; the new version serves from now on."""
         found = [(site, catalog) for site in self._sites.list() if (catalog := self._features.catalog(site_id=site.site_id))]
         if not found:
             return PoolTraining(target=target, sites=0, model_version="")
@@ -103,7 +111,7 @@ class Pools:
             return PoolTraining(target=target, sites=len(histories), model_version="")
         fit = pool.fit if target is Target.LOAD else solar.fit
         before = [History(series=each.series, known=_steps_before(each), rating_kw=each.rating_kw) for each in histories]
-        proof, whole = (fit(known, rows=rows, seed=SEED, threads=threads) for known in (before, histories))
+        proof, whole = (fit(known, rows=self._rows, seed=SEED, threads=threads) for known in (before, histories))
         if proof is None or whole is None:
             return PoolTraining(target=target, sites=len(histories), model_version="")
         files = {f"{_WHOLE}{name}": data for name, data in whole.to_files().items()}

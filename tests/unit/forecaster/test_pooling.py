@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from services.forecaster import handlers
 from services.forecaster.service import ForecastService
 from services.forecaster.service.forecasting import ENOUGH_SITES
 from services.forecaster.service.pooling import LEAST_SITES, WORDS_FILE
+from shared.adapters.clock import FixedClock
 from shared.adapters.embedded.cloud_store import SqliteCloudStore
 from shared.adapters.model_dir import ModelDir
 from shared.domain.forecast import Target
@@ -38,6 +40,7 @@ class Fleet:
             forecasts=self.cloud.forecasts,
             models=self.models,
             progress=self.cloud.progress,
+            pool_rows=4_000,
         )
 
     def add(self, site_id: str, table) -> None:
@@ -51,7 +54,7 @@ class Fleet:
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory):
     fleet = Fleet(tmp_path_factory.mktemp("fleet"), homes=ENOUGH_SITES)
-    fleet.trained = fleet.service.train_pools(now=NOW, rows=4_000)
+    fleet.trained = fleet.service.train_pools(now=NOW)
     yield fleet
     fleet.cloud.close()
 
@@ -82,7 +85,7 @@ def test_where_many_share_a_model_a_site_adapts_to_it_and_fits_nothing_of_its_ow
 
 def test_a_pool_that_cannot_be_read_is_told_and_something_else_serves(tmp_path):
     fleet = Fleet(tmp_path, homes=LEAST_SITES)
-    fleet.service.train_pools(now=NOW, rows=4_000)
+    fleet.service.train_pools(now=NOW)
     fleet.service.train(site_id="home-0", now=NOW)
     next(tmp_path.rglob(WORDS_FILE)).write_text("{}")
     again = Fleet(tmp_path, homes=0)
@@ -95,6 +98,19 @@ def test_a_pool_that_cannot_be_read_is_told_and_something_else_serves(tmp_path):
 
 def test_too_few_sites_make_no_pool(tmp_path):
     fleet = Fleet(tmp_path, homes=LEAST_SITES - 1)
-    assert [(each.sites, each.model_version) for each in fleet.service.train_pools(now=NOW, rows=4_000)] == [(LEAST_SITES - 1, "")] * 2
+    assert [(each.sites, each.model_version) for each in fleet.service.train_pools(now=NOW)] == [(LEAST_SITES - 1, "")] * 2
     assert fleet.forecast("newcomer").model_name.startswith("baseline:")
+    fleet.cloud.close()
+
+
+def test_of_several_processes_one_trains_what_sites_share_and_again_after_a_day(tmp_path):
+    fleet = Fleet(tmp_path, homes=LEAST_SITES)
+
+    def look(at):
+        every = [handlers.parts(fleet.service, jobs=fleet.cloud.jobs, clock=FixedClock(at), test_share=0.25) for _ in range(2)]
+        for parts in every:
+            next(timer for timer in parts.timers if timer.name == "forecaster.pool").step()
+        return len(fleet.models.promotions(owner=POOL, target=Target.LOAD))
+
+    assert [look(NOW), look(NOW + timedelta(hours=23)), look(NOW + timedelta(days=1))] == [1, 1, 2]
     fleet.cloud.close()
