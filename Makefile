@@ -53,7 +53,8 @@ logs: ## what its containers say, until Ctrl-C (SERVICE=sync)
 
 test: $(STAMP) ## every test that can run here
 	@tests/install-servers
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	# a worker for each core: threads of the linear algebra besides would fight for them
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
 
 check: $(STAMP) ## format, lint, types, imports
 	$(BIN)/ruff format --check .
