@@ -50,7 +50,8 @@ DEFINERS = {
         name: {"der_service", "der_sync"}
         for name in (
             "der.begin_readings", "der.stage_readings", "der.merge_readings", "der.put_site", "der.put_tariff", "der.put_prices",
-            "der.put_progress", "der.put_weather", "der.forget_weather", "der.begin_call", "der.end_call", "der.parts_of", "public.der_stage",
+            "der.put_progress", "der.put_weather", "der.forget_weather", "der.begin_call", "der.end_call", "der.parts_of",
+            "public.der_stage",
         )
     },
 }  # fmt: skip
