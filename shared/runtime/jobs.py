@@ -62,6 +62,9 @@ class Work:
     size: int
     """Jobs in a batch: so many that a message is seconds of work."""
     run: Callable[[Job], Outcome]
+    together: Callable[[Sequence[Job]], Callable[[Job], Outcome]] | None = None
+    """Makes beforehand what jobs that were claimed at once share, writes nothing, and returns how each is then done instead of
+    `run`. What it raises leaves each job to `run`, which says whose fault it was."""
 
 
 class JobWorker:
@@ -131,14 +134,28 @@ class JobWorker:
         events: list[Event] = []
         waiting = deque(leases)
         with self._prolonged(leases):
+            run = self._begun([lease.job for lease in leases])
             while waiting and not self._stopping.is_set():
-                events += self._do(waiting.popleft())
+                events += self._do(waiting.popleft(), run)
         if waiting:
             try:
                 self._store.give_back(waiting, now=self._clock.now())
             except SupplierError as problem:  # what was done is told all the same; the leases end by themselves
                 logger(LOG).info("jobs not given back; they wait for the end of their leases", error=str(problem))
         return events
+
+    def _begun(self, jobs: Sequence[Job]) -> Callable[[Job], Outcome]:
+        """How the jobs are done from here on."""
+        if self._work.together is None or len(jobs) == 1:
+            return self._work.run
+        log, kind = logger(LOG), str(self._work.kind)
+        try:
+            return self._work.together(jobs)
+        except (SupplierError, InvalidValueError) as problem:
+            log.info("jobs are done one by one", kind=kind, jobs=len(jobs), error=str(problem))
+        except Exception:  # the worker's loop: one job's bug must not end the others
+            log.exception("jobs are done one by one because of a bug", kind=kind, jobs=len(jobs))
+        return self._work.run
 
     @contextmanager
     def _prolonged(self, leases: Sequence[Lease]) -> Iterator[None]:
@@ -158,14 +175,14 @@ class JobWorker:
         finally:
             over.set()
 
-    def _do(self, lease: Lease) -> Sequence[Event]:
+    def _do(self, lease: Lease, run: Callable[[Job], Outcome]) -> Sequence[Event]:
         job, log = lease.job, logger(LOG)
         try:
             if lease.attempts > ATTEMPTS:  # its worker died each time, so nobody said how
                 self._end_badly(lease, f"not finished in {ATTEMPTS} attempts", attempts=0)
                 return ()
             with fenced(lease, self._store.require):
-                outcome = self._work.run(job)
+                outcome = run(job)
             self._store.finish(lease, now=self._clock.now(), result=outcome.result)
         except LeaseLostError:
             log.warning("job was taken over by another worker; what this one did late is not written", job=job.job_id)

@@ -57,8 +57,15 @@ class World:
         self.clock, self.doing = HandClock(), Doing()
         self.one, self.two = self.worker(), self.worker()
 
-    def worker(self, run=None, *, lease: timedelta = LEASE) -> JobWorker:
-        work = Work(kind=JobKind.FORECAST, queue=FORECASTER_BATCH, batch=ForecastBatchRequested, size=10, run=run or self.doing)
+    def worker(self, run=None, *, together=None, lease: timedelta = LEASE) -> JobWorker:
+        work = Work(
+            kind=JobKind.FORECAST,
+            queue=FORECASTER_BATCH,
+            batch=ForecastBatchRequested,
+            size=10,
+            run=run or self.doing,
+            together=together,
+        )
         return JobWorker(work, store=self.cloud.jobs, clock=self.clock, lease=lease)
 
     def state(self, site_id: str = "home") -> JobState:
@@ -109,6 +116,33 @@ def test_a_fleet_is_told_in_bounded_batches_by_the_first_who_asks(world: World):
 def test_a_message_of_another_kind_is_refused(world: World):
     with pytest.raises(RejectedMessageError, match="does not belong"):
         world.one.on_batch(TrainingBatchRequested(job_ids=["model.train:home:x"]))
+
+
+def test_what_jobs_share_is_made_before_those_that_were_claimed_at_once(world: World):
+    made: list[list[str]] = []
+
+    def together(jobs):
+        made.append([each.site_id for each in jobs])
+        return lambda each: Outcome(result={"with": len(jobs), "of": each.site_id})
+
+    worker = world.worker(together=together)
+    (batch,) = worker.share(fleet(5))
+    assert worker.on_batch(batch) == [published("home-04")]
+    assert made == [["home-00", "home-01"], ["home-02", "home-03"]]
+    assert world.doing.done == ["home-04"], "one alone shares nothing"
+    assert world.cloud.jobs.get(job("home-02").job_id).result == {"with": 2, "of": "home-02"}
+
+
+@pytest.mark.parametrize(("problem", "level"), [(NotFoundError("home-1"), "info"), (ValueError("a bug"), "error")])
+def test_jobs_that_cannot_be_done_together_are_done_one_by_one(world: World, problem: Exception, level: str):
+    def together(_jobs):
+        raise problem
+
+    worker = world.worker(together=together)
+    (batch,) = worker.share(fleet(2))
+    with capture_logs() as logs:
+        assert worker.on_batch(batch) == [published("home-00"), published("home-01")]
+    assert [line["log_level"] for line in logs if "one by one" in line["event"]] == [level]
 
 
 def test_workers_at_once_share_a_batch_and_do_each_job_once(world: World):
