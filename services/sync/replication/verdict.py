@@ -134,6 +134,9 @@ class _Rated:
     ev_kw: Values
     measures_solar: Mask
     measures_battery: Mask
+    no_solar: Mask
+    """The site is known to have no array."""
+    no_battery: Mask
     simulated: Mask
 
     @classmethod
@@ -149,6 +152,8 @@ class _Rated:
             ev_kw=np.array([spec.max_charge_rate_kw if spec else np.inf for spec in ev]),
             measures_solar=np.array([spec is not None for spec in solar]),
             measures_battery=np.array([site is not None and site.battery is not None and site.live for site in sites]),
+            no_solar=np.array([site is not None and site.solar is None for site in sites]),
+            no_battery=np.array([site is not None and site.battery is None for site in sites]),
             simulated=np.array([site is not None and site.simulated for site in sites]),
         )
 
@@ -165,7 +170,7 @@ def _flags(values: Values, stamps: Instants, rated: _Rated, *, now: datetime) ->
         (rated.simulated, Quality.SIMULATED),
         (_missing(column, rated), Quality.MISSING),
         (_out_of_range(values, column, rated), Quality.OUT_OF_RANGE),
-        (_imbalance(column), Quality.IMBALANCE),
+        (_imbalance(column, rated), Quality.IMBALANCE),
         (stamps > instant64(now + CLOCK_TOLERANCE), Quality.CLOCK_AHEAD),
     ):
         flags[mask] |= int(flag)
@@ -190,11 +195,17 @@ def _out_of_range(values: Values, column: dict[str, Values], rated: _Rated) -> M
     return beyond
 
 
-def _imbalance(column: dict[str, Values]) -> Mask:
-    """The meter disagrees with load + battery - solar by more than 1 % of the largest of them and 0.05 kW; all four are there."""
-    parts = [column[name] for name in ("net_grid_flow_kw", "total_load_kw", "battery_power_kw", "solar_generation_kw")]
-    flow, load, battery, solar = parts
+def _imbalance(column: dict[str, Values], rated: _Rated) -> Mask:
+    """The meter disagrees with load + battery - solar by more than 1 % of the largest of them and 0.05 kW.
+
+    All four are there; what a site does not have counts as nothing.
+    """
+    flow, load = column["net_grid_flow_kw"], column["total_load_kw"]
+    battery, solar = (
+        np.where(none & np.isnan(column[name]), 0.0, column[name])
+        for name, none in (("battery_power_kw", rated.no_battery), ("solar_generation_kw", rated.no_solar))
+    )
     difference = np.abs(flow - net_grid_flow_kw(load_kw=load, battery_kw=battery, solar_kw=solar))
-    largest = np.max(np.abs(parts), axis=0)
+    largest = np.max(np.abs([flow, load, battery, solar]), axis=0)
     wrong: Mask = difference > np.maximum(BALANCE_TOLERANCE_KW, BALANCE_TOLERANCE * largest)  # NaN compares as false
     return wrong

@@ -117,8 +117,10 @@ def test_a_doubtful_row_is_accepted_with_its_flag_and_its_raw_value(changes: dic
 
 
 def test_what_a_site_does_not_have_is_not_missing():
+    nothing = {"solar_generation_kw": np.nan, "battery_power_kw": np.nan, "battery_soc_percent": np.nan, "total_load_kw": 0.5}
     bare = a_site(solar=None, battery=None)
-    assert flags_of(one(solar_generation_kw=np.nan, battery_power_kw=np.nan, battery_soc_percent=np.nan), bare) == Quality.GOOD
+    assert flags_of(one(**nothing, net_grid_flow_kw=0.5), bare) == Quality.GOOD
+    assert flags_of(one(**nothing, net_grid_flow_kw=-0.5), bare) == Quality.IMBALANCE, "its meter's sign is flipped"
 
 
 def test_the_battery_assumed_for_imported_history_is_not_missing():
