@@ -1,6 +1,6 @@
 """Messages and timers in, jobs done by the service, messages out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,8 +16,8 @@ from shared.runtime.jobs import LEASE, JobWorker, Outcome, Work
 from shared.runtime.logging import logger
 from shared.runtime.worker import Parts, Subscription, Timer, message_id
 
-BATCH = 20
-"""Refreshing a site takes about a tenth of a second."""
+BATCH = 100
+"""Refreshing a site takes about a twentieth of a second; a fifth of a batch is claimed at once and made together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +29,19 @@ class _Steps:
 
     def build(self, job: Job) -> Outcome:
         site = self.service.site(job.site_id)
-        table = self.service.refresh_noting(site_id=site.site_id, now=self.clock.now_at(site))
-        logger("features").info("features built", site_id=table.site_id, rows=table.rows, until=table.interval.end.isoformat())
-        return Outcome(events=[built(table)], result={"rows": table.rows, "until": table.interval.end.isoformat()})
+        return _outcome(self.service.refresh_noting(site_id=site.site_id, now=self.clock.now_at(site)))
+
+    def together(self, jobs: Sequence[Job]) -> Callable[[Job], Outcome]:
+        """Tables of many sites are made at once, and written each under its own lease; a second job of a site comes after that."""
+        sites = {job.site_id: self.service.site(job.site_id) for job in jobs}
+        prepared = self.service.prepare({site_id: self.clock.now_at(site) for site_id, site in sites.items()})
+        waiting = {each.site_id: each for each in prepared}
+
+        def run(job: Job) -> Outcome:
+            made = waiting.pop(job.site_id, None)
+            return self.build(job) if made is None else _outcome(self.service.write(made))
+
+        return run
 
 
 def parts(
@@ -39,7 +49,14 @@ def parts(
 ) -> Parts:
     """Refresh a site when its readings changed, and all of them (or the one) from time to time."""
     steps = _Steps(service=service, clock=clock)
-    work = Work(kind=JobKind.FEATURES, queue=topology.FEATURES_BATCH, batch=FeaturesBatchRequested, size=BATCH, run=steps.build)
+    work = Work(
+        kind=JobKind.FEATURES,
+        queue=topology.FEATURES_BATCH,
+        batch=FeaturesBatchRequested,
+        size=BATCH,
+        run=steps.build,
+        together=steps.together,
+    )
     worker = JobWorker(work, store=jobs, clock=clock, lease=lease)
 
     def refresh(event: Event) -> Sequence[Event]:
@@ -77,3 +94,10 @@ def built(table: TableBuilt) -> FeaturesTableBuilt:
         rows=table.rows,
         catalog_version=table.catalog_version,
     )
+
+
+def _outcome(table: TableBuilt) -> Outcome:
+    """What building a table came to."""
+    until = table.interval.end.isoformat()
+    logger("features").info("features built", site_id=table.site_id, rows=table.rows, until=until)
+    return Outcome(events=[built(table)], result={"rows": table.rows, "until": until})

@@ -9,7 +9,7 @@ from datetime import timedelta
 from services.features import handlers
 from services.features.recipe.catalog import catalog
 from services.features.recipe.page import page
-from services.features.service import FeatureService, TableBuilt
+from services.features.service import FeatureService, FeatureStatus, TableBuilt
 from services.features.settings import FeatureSettings
 from shared.runtime.cli import UsageError, positive
 from shared.runtime.command import Command, script
@@ -26,7 +26,7 @@ EXAMPLES = """\
   {program} --once                         build the features of the last 30 days, stop
   {program} --once --lookback-days 365     of the last year
   {program} --continuous --interval 3600   keep them up to date until Ctrl-C
-  {program} --status                       rows, period, quality and last error of each site"""
+  {program} --status                       rows, period, quality, flags and last error of each site"""
 
 NOTHING_YET = "no site in the cloud store yet; copy some readings there with: python run_cloud_sync.py --once"
 
@@ -105,10 +105,11 @@ def _once(service: FeatureService, settings: FeatureSettings, resources: Resourc
         return 0
     done: list[TableBuilt] = []
     with progress("Building features", len(sites)) as advance:
-        for site in sites:
-            now = resources.clock.now_at(site)
-            done.append(service.build(site_id=site.site_id, now=now, lookback=timedelta(days=settings.lookback_days)))
+        nows = {site.site_id: resources.clock.now_at(site) for site in sites}
+        for table in service.build_many(nows, lookback=timedelta(days=settings.lookback_days)):
+            done.append(table)
             advance(1)
+    done.sort(key=lambda table: table.site_id)
     rows = [(table.site_id, table.rows, table.interval.start, table.interval.end, table.catalog_version) for table in done]
     print_table(("site", "rows", "from (UTC)", "to (UTC)", "catalog"), rows)
     return 0
@@ -120,20 +121,26 @@ def _status(service: FeatureService, settings: FeatureSettings) -> int:
         print(NOTHING_YET)
         return 0
     print_table(
-        ("site", "rows", "from (UTC)", "to (UTC)", "built at (UTC)", "waiting since (UTC)", "good, 7 days", "weather of (UTC)",
+        ("site", "rows", "from (UTC)", "to (UTC)", "built at (UTC)", "waiting since (UTC)", "good, 7 days", "flagged steps, 7 days",
+         "weather of (UTC)",
          "catalog", "last error"),
         [
             (
                 table.site_id, table.rows,
                 table.interval.start if table.interval else None, table.interval.end if table.interval else None,
                 table.built_at, table.pending.start if table.pending else None,
-                None if table.good_share is None else f"{table.good_share:.1%}", table.weather_issued_at,
-                table.catalog_version, table.last_error,
+                None if table.good_share is None else f"{table.good_share:.1%}", _flagged(table),
+                table.weather_issued_at, table.catalog_version, table.last_error,
             )
             for table in sites
         ],
     )  # fmt: skip
     return 0
+
+
+def _flagged(table: FeatureStatus) -> str | None:
+    """Such as `spike 3, frozen 12`."""
+    return ", ".join(f"{str(flag.name).lower().replace('_', ' ')} {count}" for flag, count in table.flagged.items()) or None
 
 
 SCRIPT = Command(

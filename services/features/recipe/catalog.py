@@ -2,9 +2,10 @@
 
 import hashlib
 
+from services.features.recipe.grid import DOUBTS
 from shared.domain.feature import Availability, FeatureCatalog, FeatureSpec
 
-REVISION = 2
+REVISION = 3
 """Raise it when a feature's values change though its words do not."""
 
 AFTER, AHEAD, ANNOUNCED = Availability.AFTER_STEP, Availability.AHEAD, Availability.ANNOUNCED
@@ -20,6 +21,7 @@ def catalog(*, window_days: int) -> FeatureCatalog:
         ("battery_power_kw", "kW", AFTER, "mean battery power, above 0 charging"),
         ("ev_kw", "kW", AFTER, "mean power of EV charging, part of load_kw"),
         ("quality", "1", AFTER, "share of the step with good samples of load (and of solar where there is an array)"),
+        ("quality_flags", "1", AFTER, f"sum of what is doubtful about the step's measurements: {_told()}"),
         ("hour_local", "h", AHEAD, "wall clock at the start of the step"),
         ("minute_of_day", "min", AHEAD, "wall clock since local midnight"),
         ("hour_sin", "1", AHEAD, "sine of the time of day"),
@@ -85,3 +87,8 @@ def catalog(*, window_days: int) -> FeatureCatalog:
     features = tuple(FeatureSpec(name=name, unit=unit, availability=known, description=text) for name, unit, known, text in words)
     digest = hashlib.sha256(repr((REVISION, words)).encode()).hexdigest()[:12]
     return FeatureCatalog(version=f"{days}-{digest}", features=features)
+
+
+def _told() -> str:
+    """The flags in words."""
+    return ", ".join(f"{flag.value} {str(flag.name).lower().replace('_', ' ')}" for flag in DOUBTS)

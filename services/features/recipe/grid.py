@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from services.features.recipe.rolling import quantile
-from shared.domain.reading import FIELDS
+from shared.domain.reading import FIELDS, Quality
 from shared.domain.time import Instants, TimeGrid, instant64
 
 Values = NDArray[np.float64]
@@ -21,6 +21,8 @@ LONGEST_SPACING = timedelta(hours=1)
 """The longest time for which one reading speaks."""
 GONE_AFTER = timedelta(hours=24)
 """A device that was silent for so long no longer belongs to its site."""
+DOUBTS = ~(Quality.SIMULATED | Quality.INTERPOLATED)
+"""What a reading tells of itself is a doubt, apart from where it comes from."""
 
 _SPACINGS = 9
 _BOUNDS = {field.column: (field.low, field.high) for field in FIELDS}
@@ -49,6 +51,21 @@ def on_grid(readings: pd.DataFrame, columns: Sequence[str], grid: TimeGrid, site
     devices = _Devices.of(readings, site_ids)
     spread = _Spread.of(devices, grid)
     return {column: _of_sites(_of_devices(devices.rows[column], column, spread, devices, grid), devices, grid) for column in columns}
+
+
+def told_on_grid(readings: pd.DataFrame, grid: TimeGrid, site_ids: Sequence[str]) -> NDArray[np.int64]:
+    """The `DOUBTS` of the readings stamped in each step, shape (sites, steps); 0 throughout where `quality` is not known."""
+    told = np.zeros((len(site_ids), grid.count), dtype=np.int64)
+    if "quality" not in readings:
+        return told
+    flags = readings["quality"].to_numpy(dtype=np.int64) & int(DOUBTS)
+    rows = np.flatnonzero(flags)
+    doubtful = readings.take(rows)
+    step = (doubtful["timestamp"].to_numpy(dtype="datetime64[us]") - instant64(grid.start)) // np.timedelta64(grid.step)
+    site = pd.Index(site_ids).get_indexer(pd.Index(doubtful["site_id"]))
+    inside = (step >= 0) & (step < grid.count) & (site >= 0)
+    np.bitwise_or.at(told, (site[inside], step[inside]), flags[rows][inside])
+    return told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

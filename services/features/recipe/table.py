@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from services.features.recipe import quality, rolling
 from services.features.recipe.calendar import calendar_features
 from services.features.recipe.catalog import catalog
-from services.features.recipe.grid import Gridded, on_grid
+from services.features.recipe.cleaning import cleaned
+from services.features.recipe.grid import on_grid, told_on_grid
 from services.features.recipe.occupancy import REACH_DAYS, occupancy
 from services.features.recipe.price import PricesOnGrid, prices_on
 from services.features.recipe.sun import clear_sky_kw, daylight_hours, elevation_over, sun_over
@@ -111,8 +112,8 @@ def build_tables(
 ) -> Tables:
     """Rows for the steps that begin in the interval, as known at `as_of`, of homes of one resolution and one time zone.
 
-    Readings (the key columns and those of `MEASURED`), prices and weather should begin at `context_before` the interval. A hundred
-    homes at a time fit into a processor's memory; more are slower, not wrong.
+    Readings (the key columns, those of `MEASURED`, and `quality` where it is known), prices and weather should begin at
+    `context_before` the interval. A hundred homes at a time fit into a processor's memory; more are slower, not wrong.
     """
     sites = [home.site for home in homes]
     step = sites[0].resolution
@@ -123,16 +124,18 @@ def build_tables(
     ended = np.arange(grid.count) < (as_of - grid.start) // step
     clock = local_clock(grid.starts(), zone(sites[0].timezone))
     readings = readings[readings["timestamp"] < as_of]
-    measured = on_grid(readings, list(MEASURED.values()), grid, [site.site_id for site in sites])
-    load, solar, share = _cleaned(measured, sites, ended=ended, elevation_deg=elevation_over(grid, sites), step=step)
+    site_ids = [site.site_id for site in sites]
+    found = on_grid(readings, list(MEASURED.values()), grid, site_ids)
+    measured = {name: found[column] for name, column in MEASURED.items()}
+    told = told_on_grid(readings, grid, site_ids)
+    clean = cleaned(measured, told, sites, ended=ended, elevation_deg=elevation_over(grid, sites), step=step)
+    load, solar = clean.values["load_kw"], clean.values["solar_kw"]
     sky = _sky(grid, wanted, homes, solar, as_of=as_of, ended=ended)
     money = _money(grid, homes, prices, as_of=as_of)
-    columns = {
-        "load_kw": load[:, rows],
-        "solar_kw": solar[:, rows],
-        "battery_power_kw": measured["battery_power_kw"].values[:, rows],
-        "ev_kw": measured["ev_charging_kw"].values[:, rows],
-        "quality": share[:, rows],
+    columns: dict[str, Values] = {
+        **{name: values[:, rows] for name, values in clean.values.items()},
+        "quality": clean.share[:, rows],
+        "quality_flags": clean.flags[:, rows].astype(np.float64),
         **_usual(load, solar, clock, step=step, window_days=window_days, rows=rows),
         **occupancy(load, clock, step=step, rows=rows),
     }
@@ -142,22 +145,6 @@ def build_tables(
         timestamps=pd.DatetimeIndex(wanted.starts()).tz_localize("UTC").as_unit("us"),
         columns={name: columns[name] for name in catalog(window_days=window_days).names},
     )
-
-
-def _cleaned(
-    measured: Mapping[str, Gridded], sites: Sequence[Site], *, ended: NDArray[np.bool_], elevation_deg: Values, step: timedelta
-) -> tuple[Values, Values, Values]:
-    """Load and solar of ended steps without their defects, and the share of good samples."""
-    measured_load, measured_solar = measured[MEASURED["load_kw"]], measured[MEASURED["solar_kw"]]
-    load = np.where(ended, measured_load.values, np.nan)
-    solar = np.where(ended, measured_solar.values, np.nan)
-    load_flags = quality.load_flags(load, step=step)
-    rated = np.array([[site.solar.capacity_kw if site.solar and site.solar.capacity_kw else np.nan] for site in sites])
-    solar_flags = quality.solar_flags(solar, step=step, rated_kw=rated, elevation_deg=elevation_deg)
-    share = np.where(load_flags == 0, measured_load.share, 0.0)
-    has_array = np.array([[site.solar is not None] for site in sites])
-    share = np.where(has_array, np.minimum(share, np.where(solar_flags == 0, measured_solar.share, 0.0)), share)
-    return quality.clean(load, load_flags), quality.clean(solar, solar_flags), share
 
 
 def _sky(

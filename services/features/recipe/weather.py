@@ -48,7 +48,8 @@ def weather_on(grid: TimeGrid, sites: Sequence[Site], weather: Sequence[Weather 
         else np.empty(0, "datetime64[h]")
     )
     hour = ((grid.starts() - hours[:1]) // _HOUR).astype(np.int64)
-    by_hour = np.stack([_hours(one, hours, as_of) for one in weather])
+    of_place = {id(one): _hours(one, hours, as_of) for one in {id(one): one for one in weather}.values()}
+    by_hour = np.stack([of_place[id(one)] for one in weather])
     held = dict(zip((*_HELD, *_LIGHT, "issued"), np.moveaxis(by_hour, 1, 0), strict=True))
     columns = {name: held[name][:, hour] for name in _HELD}
     columns |= _degrees(columns["temperature_celsius"], held["temperature_celsius"], hour)

@@ -114,3 +114,11 @@ def test_a_step_does_not_depend_on_readings_stamped_after_its_end(cut: int, seed
     known = on_grid(frame[frame["timestamp"] < moment], "total_load_kw", grid(8, timedelta(minutes=30)))
     np.testing.assert_array_equal(whole.values[:cut], known.values[:cut])
     np.testing.assert_array_equal(whole.share[:cut], known.share[:cut])
+
+
+def test_what_readings_tell_of_themselves_is_told_of_their_step_and_not_where_they_come_from():
+    own = rows([1] * 9)
+    own["quality"] = [0, 2, 16, 128, 64, 0, 128 + 32, 0, 0]
+    assert recipe.told_on_grid(own, grid(3), ["other", "home"]).tolist() == [[0, 0, 0], [18, 0, 32]]
+    assert recipe.told_on_grid(own, grid(2), ["other"]).tolist() == [[0, 0]]
+    assert recipe.told_on_grid(own.drop(columns="quality"), grid(3), ["home"]).tolist() == [[0, 0, 0]]

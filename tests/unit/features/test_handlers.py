@@ -32,9 +32,10 @@ def completed(site_id: str = "home") -> SyncWindowCompleted:
     return SyncWindowCompleted(site_id=site_id, start=START, end=NOW, accepted=72, rejected=0)
 
 
-def settle(world: World) -> None:
-    world.cloud.sites.put(a_site(resolution=HOUR))
-    world.cloud.readings.upsert(readings(start=START, hours=72, step=HOUR), stored_at=NOW)
+def settle(world: World, *site_ids: str) -> None:
+    for site_id in site_ids or ("home",):
+        world.cloud.sites.put(a_site(site_id, resolution=HOUR))
+        world.cloud.readings.upsert(readings(site_id=site_id, start=START, hours=72, step=HOUR), stored_at=NOW)
 
 
 def test_a_completed_window_refreshes_its_site_at_the_sites_own_time(world: World):
@@ -85,3 +86,31 @@ def test_a_site_that_fails_says_so_in_its_status_and_is_tried_again(world: World
     assert job.state is JobState.GIVEN_UP
     (status,) = world.service().status()
     assert status.last_error == job.error
+
+
+def test_the_sites_of_a_sweep_are_built_together_and_one_that_fails_holds_up_no_other(world: World):
+    homes = [f"home-{number}" for number in range(5)]
+    settle(world, *homes)
+    world.cloud.tariffs.put("home-3", a_tariff(holiday_calendar="XX"))
+    handlers = parts(world.service(), jobs=world.cloud.jobs, clock=EndOfData(), interval=HOUR)
+    (batch,) = handlers.timers[0].step()
+    events = handlers.subscriptions[1].handle(batch)
+    assert sorted(event.site_id for event in events) == ["home-0", "home-1", "home-2", "home-4"]
+    failing = {status.site_id: status.last_error for status in world.service().status() if status.last_error}
+    assert list(failing) == ["home-3"]
+    world.cloud.tariffs.put("home-3", a_tariff())
+    (again,) = parts(world.service(), jobs=world.cloud.jobs, clock=EndOfData(), interval=7 * HOUR).timers[0].step()
+    assert len(handlers.subscriptions[1].handle(again)) == 5
+    assert all(status.last_error is None for status in world.service().status())
+
+
+def test_a_late_window_that_is_told_twice_is_built_once(world: World):
+    settle(world)
+    handlers = parts(world.service(), jobs=world.cloud.jobs, clock=EndOfData(), interval=HOUR)
+    (whole,) = handlers.subscriptions[0].handle(completed())
+    late = readings(start=START - timedelta(days=2), hours=2, step=HOUR)
+    world.cloud.readings.upsert(late, stored_at=NOW + HOUR)
+    (first,), (again,) = (handlers.subscriptions[0].handle(completed()) for _ in range(2))
+    assert first.start == START - timedelta(days=2)
+    assert again.start == NOW - timedelta(days=2), "what is recent, and no more"
+    assert first.rows > whole.rows > again.rows

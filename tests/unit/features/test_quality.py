@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.features.recipe.quality import clean, load_flags, solar_flags
+from services.features.recipe.quality import clean, load_flags, power_flags, solar_flags
 from shared.domain.reading import Quality
 
 STEP = timedelta(minutes=15)
@@ -131,3 +131,59 @@ def test_flags_never_tell_of_the_future(cut: int, value: float):
     changed = values.copy()
     changed[cut:] = value
     np.testing.assert_array_equal(solar(values, elevation, None)[:cut], solar(changed, elevation, None)[:cut])
+
+
+@given(start=st.integers(8 * DAY, 10 * DAY), length=st.integers(1, 9 * DAY), seed=st.integers(0, 50))
+def test_watts_for_kilowatts_are_flagged_for_as_long_as_nine_days_and_nothing_after_them(start: int, length: int, seed: int):
+    load = a_load(seed=seed)
+    load[start : start + length] *= 1000
+    flags = load_flags(load, step=STEP)
+    assert (flags[start : start + length] == Quality.SPIKE).all()
+    assert np.count_nonzero(flags) == length
+
+
+@given(step=st.integers(2 * DAY, 20 * DAY), energy_kwh=st.floats(200, 1e5))
+def test_the_power_of_a_counter_that_was_reset_is_flagged_whichever_way_it_jumps(step: int, energy_kwh: float):
+    for sign, flag in ((-1, Quality.OUT_OF_RANGE), (1, Quality.SPIKE)):
+        load = a_load()
+        load[step] = sign * energy_kwh * 4
+        flags = load_flags(load, step=STEP)
+        assert flags[step] == flag
+        assert np.count_nonzero(flags) == 1
+
+
+@given(start=st.integers(0, 18 * DAY), length=st.integers(1, 3 * DAY))
+def test_a_flipped_sign_is_out_of_range_while_it_lasts(start: int, length: int):
+    load, (values, elevation) = a_load(), a_sun()
+    load[start : start + length] *= -1
+    flags = load_flags(load, step=STEP)
+    assert (flags[start : start + length] == Quality.OUT_OF_RANGE).all()
+    assert np.count_nonzero(flags) == length
+    values[start : start + length] *= -1
+    np.testing.assert_array_equal(solar(values, elevation) == Quality.OUT_OF_RANGE, values < 0)
+
+
+@pytest.mark.parametrize("factor", [0.3, 2.5])
+def test_another_level_is_no_defect_once_a_day_has_shown_it(factor: float):
+    load = a_load(days=28)
+    load[14 * DAY :] *= factor
+    assert np.count_nonzero(load_flags(load, step=STEP)[15 * DAY :]) <= 0.005 * 13 * DAY
+
+
+def test_an_inverter_at_its_limit_is_not_frozen():
+    values, elevation = a_sun()
+    clipped = np.where(elevation > 20, 6.0, values * 0.5)
+    assert not solar(clipped, elevation, 6.0)[DAY:].any()
+
+
+def test_a_run_of_equal_readings_is_one_however_their_mean_is_rounded():
+    load = a_load()
+    load[1500:1560] = 0.7 * (1 + 1e-15 * (np.arange(60) % 3))
+    assert (load_flags(load, step=STEP)[1524:1560] == Quality.FROZEN).all()
+
+
+def test_the_power_of_a_device_is_held_to_its_rating_where_there_is_one():
+    power = np.array([[-6.1, -5.9, 0.0, 3.5, 3.7, np.nan], [-6.1, -5.9, 0.0, 3.5, 3.7, np.nan]])
+    flags = power_flags(power, lowest_kw=np.array([[-5.0], [np.nan]]), highest_kw=np.array([[3.0], [np.nan]]))
+    assert flags[0].tolist() == [Quality.OUT_OF_RANGE, 0, 0, 0, Quality.OUT_OF_RANGE, Quality.MISSING]
+    assert flags[1].tolist() == [0, 0, 0, 0, 0, Quality.MISSING]

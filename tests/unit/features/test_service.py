@@ -10,6 +10,7 @@ import pytest
 from services.features.service import HORIZON, STEP
 from shared.domain.errors import InvalidValueError
 from shared.domain.place import Place
+from shared.domain.reading import Quality
 from shared.domain.site import Site, SolarSpec
 from shared.domain.tariff import DynamicPrice, TimeOfUsePrice, TouPeriod
 from shared.domain.time import Interval
@@ -210,3 +211,54 @@ def test_holidays_of_the_country_are_no_holidays_of_a_tariff_that_names_no_calen
     rows = world.cloud.features.read(site_id="home", catalog_version=None, interval=Interval(start=labour_day, end=labour_day + HOUR))
     assert (rows["is_holiday"] == 1.0).all()
     assert (rows["price_per_kwh"] == 0.5).all()
+
+
+def test_late_rows_make_their_windows_again_once(world: World):
+    history = readings(start=NOW - 90 * DAY, hours=90 * 24, step=HOUR)
+    settle(world, rows=history.drop(index=range(10, 15)))
+    service = world.service()
+    service.build(site_id="home", now=NOW)
+    usual = service.refresh(site_id="home", now=NOW)
+    world.cloud.readings.upsert(history.iloc[10:15], stored_at=NOW + HOUR)
+    first, again = (service.refresh(site_id="home", now=NOW) for _ in range(2))
+    assert first.rows > usual.rows
+    assert first.interval.start == NOW - 90 * DAY + 10 * HOUR
+    assert again == usual
+    world.cloud.readings.upsert(history.iloc[10:15], stored_at=NOW + 2 * HOUR)
+    assert service.refresh(site_id="home", now=NOW) == usual, "the same rows again are not late"
+
+
+def test_many_sites_are_refreshed_together_as_each_would_be_alone(world: World):
+    coarse, elsewhere = a_site("coarse", resolution=HOUR), a_site("elsewhere", resolution=HOUR, timezone="Asia/Tokyo")
+    sites = [a_site("one", resolution=timedelta(minutes=30)), a_site("two", resolution=timedelta(minutes=30)), coarse, elsewhere]
+    start = NOW - 10 * DAY
+    for seed, site in enumerate([*sites, a_site("empty", resolution=HOUR)]):
+        world.cloud.sites.put(site)
+        if site.site_id != "empty":
+            rows = readings(site_id=site.site_id, start=start, hours=240, step=timedelta(minutes=30), seed=seed)
+            world.cloud.readings.upsert(rows, stored_at=NOW)
+    world.cloud.tariffs.put("two", a_tariff(holiday_calendar="DE-BW"))
+    world.cloud.weather.put(Place.of(sites[0]), weather([12.0] * 24 * 12, start=start, issued_at=start - 2 * DAY))
+    late = NOW + timedelta(microseconds=1)  # clocks are read one after the other
+    nows = {site.site_id: late if site is coarse else NOW for site in world.cloud.sites.list()}
+    together = {table.site_id: table for table in world.service().refresh_many(nows)}
+    tables = {site_id: stored(world, site_id) for site_id in nows}
+    assert sorted(together) == sorted(nows)
+    for site_id in nows:
+        alone = world.service().build(site_id=site_id, now=NOW)
+        assert together[site_id] == alone
+        same(tables[site_id], stored(world, site_id))
+    again = world.service().refresh_many({"one": NOW, "coarse": NOW})
+    assert {table.site_id: table.interval.start for table in again} == {"one": NOW - 2 * DAY, "coarse": NOW - 2 * DAY}
+
+
+def test_status_counts_the_flagged_steps_of_the_last_week(world: World):
+    rows = HISTORY.copy()
+    rows.loc[rows.index[-30:-27], "total_load_kw"] = 900.0
+    rows.loc[rows.index[-20], "quality"] = int(Quality.IMBALANCE)
+    rows.loc[rows.index[3], "quality"] = int(Quality.IMBALANCE)
+    settle(world, rows=rows)
+    service = world.service()
+    assert service.status()[0].flagged == {}
+    service.build(site_id="home", now=NOW)
+    assert service.status()[0].flagged == {Quality.SPIKE: 3, Quality.IMBALANCE: 1}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.features.recipe.catalog import catalog
 from services.features.recipe.table import build_table, context_before, reach
 from shared.domain.feature import Availability
-from shared.domain.reading import VALUE_COLUMNS
+from shared.domain.reading import VALUE_COLUMNS, Quality
 from shared.domain.site import Site
 from shared.domain.tariff import DynamicPrice
 from shared.domain.time import Interval
@@ -178,3 +178,18 @@ def test_a_reading_leaves_no_trace_beyond_its_reach(hours: int, value: float):
     later = whole["timestamp"] >= beyond
     assert later.any()
     pd.testing.assert_frame_equal(whole[later], altered[later], rtol=1e-9, atol=1e-9)
+
+
+def test_every_defect_of_a_step_is_told_in_its_flags_and_only_the_defect_value_is_left_out():
+    hour = START + 40 * DAY + 12 * HOUR
+    steps = [hour + at * HOUR for at in range(3)]
+    rows = HISTORY.copy()
+    inside = [rows["timestamp"].between(step, step + timedelta(minutes=59)) for step in steps]
+    rows.loc[inside[0], "total_load_kw"] = 900.0
+    rows.loc[inside[1], "battery_power_kw"] = 50.0
+    rows.loc[inside[2], "quality"] = int(Quality.IMBALANCE | Quality.SIMULATED)
+    result = table(rows).set_index("timestamp").loc[[pd.Timestamp(step) for step in steps]]
+    assert result["quality_flags"].tolist() == [Quality.SPIKE, Quality.OUT_OF_RANGE, Quality.IMBALANCE]
+    assert result["load_kw"].isna().tolist() == [True, False, False]
+    assert result["battery_power_kw"].isna().tolist() == [False, True, False]
+    assert result["quality"].tolist() == [0.0, 1.0, 1.0]

@@ -1,0 +1,1 @@
+"""Defects put into measured series, and what is found of them."""
