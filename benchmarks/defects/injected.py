@@ -113,7 +113,8 @@ def _stuck_load(true: Values, given: Values, rows: slice, home: Measured) -> Mas
     lately = _runs(true[: rows.start // per_day * per_day]).reshape(-1, per_day)[-14:]
     usual = np.median(lately.max(axis=1))
     held = given[rows]
-    return _runs(held) > np.maximum(np.where(held == 0.0, 24.0, 6.0) * (HOUR / home.step), 3.0 * usual)
+    longer: Mask = _runs(held) > np.maximum(np.where(held == 0.0, 24.0, 6.0) * (HOUR / home.step), 3.0 * usual)
+    return longer
 
 
 def _stuck_light(true: Values, given: Values, rows: slice, home: Measured) -> Mask:
