@@ -41,7 +41,8 @@ def measured_homes(data: Path) -> Iterator[Measured]:
             index = pd.DatetimeIndex(series.index)
             index = index.tz_localize(UTC) if index.tz is None else index.tz_convert(UTC)
             step = pd.Timedelta(np.median(np.diff(index.to_numpy()))).to_pytimedelta()
-            grid = TimeGrid(start=index[0].floor("D").to_pydatetime(), step=step, count=(index[-1] - index[0].floor("D")) // pd.Timedelta(step) + 1)
+            begin = index[0].floor("D")
+            grid = TimeGrid(start=begin.to_pydatetime(), step=step, count=(index[-1] - begin) // pd.Timedelta(step) + 1)
             on_grid = series.set_axis(index)[[name for name in ("load_kw", "solar_kw") if name in series]].reindex(
                 pd.date_range(grid.start, periods=grid.count, freq=step)
             )
