@@ -1,6 +1,7 @@
 """The use cases of the forecaster: train, forecast, hindcast, evaluate, tell how things stand."""
 
-from services.forecaster.service.forecasting import ForecastService
+from services.forecaster.service.forecasting import ForecastIssuer
+from services.forecaster.service.hindcasting import Hindcaster
 from services.forecaster.service.pooling import LEAST_SITES
 from services.forecaster.service.results import (
     Drift,
@@ -14,6 +15,8 @@ from services.forecaster.service.results import (
     TrainingReport,
     UnknownSiteError,
 )
+from services.forecaster.service.status import StatusTeller
+from services.forecaster.service.training import Trainer
 
 __all__ = [
     "LEAST_SITES",
@@ -29,3 +32,7 @@ __all__ = [
     "TrainingReport",
     "UnknownSiteError",
 ]
+
+
+class ForecastService(Trainer, ForecastIssuer, Hindcaster, StatusTeller):
+    """All use cases of the forecaster on the same stores."""

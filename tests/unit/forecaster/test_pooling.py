@@ -8,8 +8,8 @@ import pytest
 
 from services.forecaster import handlers
 from services.forecaster.service import ForecastService
-from services.forecaster.service.forecasting import ENOUGH_SITES
 from services.forecaster.service.pooling import LEAST_SITES, WORDS_FILE
+from services.forecaster.service.standing import ENOUGH_SITES
 from shared.adapters.clock import FixedClock
 from shared.adapters.embedded.cloud_store import SqliteCloudStore
 from shared.adapters.model_dir import ModelDir
