@@ -6,6 +6,7 @@ becomes of it. Steps without data are skipped by every policy: nothing moves and
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 import numpy as np
@@ -79,13 +80,12 @@ def replay(actuals: Actuals, policy: Policy) -> Course:
 
 def bill(actuals: Actuals, course: Course, *, policy: str) -> PolicyBill:
     """The account of a course."""
-    hours, known = actuals.grid.step_hours, actuals.known
-    money = np.where(known, actuals.import_price_per_kwh * course.import_kw - actuals.export_price_per_kwh * course.export_kw, 0.0)
+    hours = actuals.grid.step_hours
     throughput = float(np.abs(np.diff(course.energy_kwh, prepend=actuals.initial_energy_kwh)).sum())
     gained = float(course.energy_kwh[-1]) - actuals.initial_energy_kwh if actuals.grid.count else 0.0
     return PolicyBill(
         policy=policy,
-        energy_cost=float(money.sum()) * hours,
+        energy_cost=float(_money(actuals, course).sum()),
         demand_cost=actuals.demand.cost(course.import_kw) if actuals.demand is not None else 0.0,
         wear_cost=throughput * wear_cost_per_kwh(actuals.battery),
         stored_value=gained * actuals.stored_value_per_kwh,
@@ -93,6 +93,30 @@ def bill(actuals: Actuals, course: Course, *, policy: str) -> PolicyBill:
         export_kwh=float(course.export_kw.sum()) * hours,
         throughput_kwh=throughput,
     )
+
+
+def daily_costs(actuals: Actuals, course: Course) -> Array:
+    """The total of `bill` by day from the first step on, shape (days,): a part of a day at the end counts to the last whole one.
+
+    A demand charge falls on the days that raise a month's peak.
+    """
+    per_day = timedelta(days=1) // actuals.grid.step
+    wear = wear_cost_per_kwh(actuals.battery)
+    gained = np.diff(course.energy_kwh, prepend=actuals.initial_energy_kwh)
+    costs = _money(actuals, course) + np.abs(gained) * wear - gained * actuals.stored_value_per_kwh
+    begins = np.arange(0, max(1, actuals.grid.count // per_day)) * per_day
+    days: Array = np.add.reduceat(costs, begins)
+    if actuals.demand is not None:
+        ends = [*begins[1:].tolist(), actuals.grid.count]
+        peaks = [sum(actuals.demand.peaks_kw(course.import_kw, first=end)) for end in ends]
+        days = days + np.diff(peaks, prepend=sum(actuals.demand.incumbent_kw)) * actuals.demand.price_per_kw
+    return days
+
+
+def _money(actuals: Actuals, course: Course) -> Array:
+    """Paid for energy in each step."""
+    money = actuals.import_price_per_kwh * course.import_kw - actuals.export_price_per_kwh * course.export_kw
+    return np.where(actuals.known, money, 0.0) * actuals.grid.step_hours
 
 
 def self_consumption(actuals: Actuals) -> Policy:

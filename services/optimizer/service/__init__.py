@@ -1,22 +1,22 @@
 """The use cases of planning: plan a site, answer a problem, find stale schedules, replay policies on what happened."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.optimizer.planning import backtest
-from services.optimizer.planning.engine import TIME_LIMIT_SECONDS, decide, guides
+from services.optimizer.planning.engine import TIME_LIMIT_SECONDS
 from services.optimizer.planning.plan import make_plan, schedule
-from services.optimizer.planning.problem import NO_BATTERY, Objective, Problem
-from services.optimizer.planning.replay import Actuals, Guide
+from services.optimizer.planning.problem import NO_BATTERY, Array, Objective, Problem
+from services.optimizer.service.hindsight import Hindsight, trial_costs
 from services.optimizer.service.situation import ASSUMED_SOC_PERCENT, Situation, horizon
 from shared.contracts.optimization import PlanDocument, ProblemDocument
 from shared.domain.errors import InvalidValueError
-from shared.domain.forecast import Target
+from shared.domain.forecast import Forecast, Target
 from shared.domain.savings import SavingsReport
 from shared.domain.schedule import Schedule
 from shared.domain.site import GridConnection, Site
 from shared.domain.tariff import Tariff
-from shared.domain.time import TimeGrid, ceil_to
+from shared.domain.time import Interval, TimeGrid, ceil_to, floor_to
 from shared.ports.errors import NotFoundError
 from shared.ports.forecast_store import ForecastStore
 from shared.ports.holiday_calendar import HolidayCalendar
@@ -63,7 +63,7 @@ class PlannerService:
         """A schedule for the next 48 hours from what is known now, stored. Raises `NotFoundError` for an unknown site or tariff."""
         site, tariff = self._site(site_id), self._tariff(site_id)
         previous = self._schedules.latest(site_id=site_id, as_of=now)
-        grid = horizon(site, now)
+        grid = horizon(site, floor_to(now, site.resolution))
         soc_percent, about_soc = self._situation.state_of_charge(site, now=now, previous=previous)
         known = self._situation.expect(site, tariff, grid, now=now, run="live", soc_percent=soc_percent)
         plan = make_plan(
@@ -137,7 +137,16 @@ class PlannerService:
             notes.append("no hindcasts were there: the plan used recent days instead of forecasts, once a day")
             issue_steps = frozenset(range(0, actuals.grid.count, timedelta(days=1) // actuals.grid.step))
         bills = backtest.rule_bills(actuals, timezone=tariff.timezone)
-        planner = self._hindsight_planner(site, tariff, actuals, issue_steps, progress)
+        planner = Hindsight(
+            situation=self._situation,
+            site=site,
+            tariff=tariff,
+            actuals=actuals,
+            issue_steps=sorted(issue_steps),
+            run="hindcast",
+            time_limit_seconds=self._time_limit_seconds,
+            on_plan=_daily(progress, timedelta(days=1) // actuals.grid.step),
+        )
         bills.append(backtest.planned_bill(actuals, planner, issue_steps=issue_steps))
         bills.append(backtest.perfect_foresight_bill(actuals))
         report = SavingsReport(
@@ -152,31 +161,20 @@ class PlannerService:
         self._savings.put(report)
         return report
 
+    def daily_costs(self, *, site_id: str, interval: Interval, runs: Mapping[str, Sequence[Forecast]]) -> Mapping[str, Array]:
+        """What planning by each run of forecasts would have cost, as `BillReplay` says; nothing is stored."""
+        return trial_costs(
+            self._situation,
+            self._site(site_id),
+            self._tariffs.get(site_id),
+            interval=interval,
+            runs=runs,
+            time_limit_seconds=self._time_limit_seconds,
+        )
+
     def _issue_steps(self, site_id: str, grid: TimeGrid) -> frozenset[int]:
         issued = self._forecasts.issued(site_id=site_id, target=Target.LOAD, interval=grid.interval, run="hindcast")
         return frozenset(grid.index_of(moment) for moment in issued)
-
-    def _hindsight_planner(
-        self, site: Site, tariff: Tariff, actuals: Actuals, issue_steps: frozenset[int], progress: ProgressCall | None
-    ) -> Callable[[int, float], Sequence[Guide]]:
-        """Plans as they would have been made then; each covers the steps until the next one."""
-        battery, per_day = actuals.battery, timedelta(days=1) // actuals.grid.step
-        ordered = sorted(issue_steps)
-        until = dict(zip(ordered, [*ordered[1:], actuals.grid.count], strict=True))
-        days_done = 0
-
-        def plan_at(step: int, energy_kwh: float) -> Sequence[Guide]:
-            nonlocal days_done
-            now = actuals.grid[step]
-            soc = min(100.0, max(0.0, energy_kwh * 100.0 / battery.capacity_kwh))
-            known = self._situation.expect(site, tariff, horizon(site, now), now=now, run="hindcast", soc_percent=soc)
-            decision = decide(known.problem, scenarios=known.scenarios, time_limit_seconds=self._time_limit_seconds)
-            if progress is not None and until[step] // per_day > days_done:
-                progress(until[step] // per_day - days_done)
-                days_done = until[step] // per_day
-            return guides(decision, first=until[step] - step)
-
-        return plan_at
 
     def _site(self, site_id: str) -> Site:
         site = self._sites.get(site_id)
@@ -190,6 +188,19 @@ class PlannerService:
         if tariff is None:
             raise NotFoundError(f"site {site_id!r} has no tariff; give one with `der import FILE --site {site_id} --tariff TARIFF.json`")
         return tariff
+
+
+def _daily(progress: ProgressCall | None, per_day: int) -> Callable[[int], None]:
+    """Tells the days that were done since it was called last, given how many steps are done in all."""
+    told = 0
+
+    def tell(steps: int) -> None:
+        nonlocal told
+        if progress is not None and steps // per_day > told:
+            progress(steps // per_day - told)
+            told = steps // per_day
+
+    return tell
 
 
 def solve(problem: ProblemDocument, *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> PlanDocument:

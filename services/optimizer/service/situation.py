@@ -5,6 +5,7 @@ Nothing here fails for want of data: each substitution is a sentence.
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,11 @@ from services.optimizer.planning.problem import NO_BATTERY, Array, DemandTerms, 
 from services.optimizer.planning.replay import Actuals
 from services.optimizer.planning.value import Scenarios
 from shared.domain.errors import InvalidValueError
-from shared.domain.forecast import Target
+from shared.domain.forecast import Forecast, Target
 from shared.domain.schedule import Schedule
 from shared.domain.site import Site
 from shared.domain.tariff import Tariff, hold_series
 from shared.domain.time import Instants, Interval, TimeGrid, ceil_to, floor_to, zone
-from shared.ports.forecast_store import ForecastStore
 from shared.ports.holiday_calendar import HolidayCalendar
 from shared.ports.price_store import PriceStore
 from shared.ports.reading_store import ReadingStore
@@ -37,6 +37,14 @@ ASSUMED_IMPORT_PRICE, ASSUMED_EXPORT_PRICE = 0.30, 0.0
 """Without any price: a sale earns nothing and a purchase costs, which makes a plan of self-consumption."""
 
 
+class NewestForecast(Protocol):
+    """What is asked of a `ForecastStore` here."""
+
+    def latest(self, *, site_id: str, target: Target, as_of: datetime | None = None, run: str = "live") -> Forecast | None:
+        """The newest issued at or before `as_of` (None: the newest of all)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """A problem with what it was made of."""
@@ -50,11 +58,15 @@ class Expected:
 class Situation:
     """Reads the stores for a planner."""
 
-    def __init__(self, *, prices: PriceStore, readings: ReadingStore, forecasts: ForecastStore, holidays: HolidayCalendar) -> None:
+    def __init__(self, *, prices: PriceStore, readings: ReadingStore, forecasts: NewestForecast, holidays: HolidayCalendar) -> None:
         self._prices = prices
         self._readings = readings
         self._forecasts = forecasts
         self._holidays = holidays
+
+    def hearing(self, forecasts: NewestForecast) -> "Situation":
+        """The same stores with forecasts from elsewhere."""
+        return Situation(prices=self._prices, readings=self._readings, forecasts=forecasts, holidays=self._holidays)
 
     def state_of_charge(self, site: Site, *, now: datetime, previous: Schedule | None) -> tuple[float, tuple[str, ...]]:
         """Percent, and what was assumed: the newest measurement, else what the last plan expected, else half full."""
@@ -207,9 +219,9 @@ class Situation:
         )
 
 
-def horizon(site: Site, now: datetime) -> TimeGrid:
-    """48 hours from the step that holds the moment."""
-    return TimeGrid(start=floor_to(now, site.resolution), step=site.resolution, count=HORIZON // site.resolution)
+def horizon(site: Site, start: datetime) -> TimeGrid:
+    """48 hours in the steps of the site."""
+    return TimeGrid(start=start, step=site.resolution, count=HORIZON // site.resolution)
 
 
 def _instants(rows: pd.DataFrame) -> Instants:

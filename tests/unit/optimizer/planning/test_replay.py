@@ -9,7 +9,7 @@ from services.optimizer.planning.backtest import perfect_foresight_bill, planned
 from services.optimizer.planning.demand import demand_terms, month_start
 from services.optimizer.planning.engine import decide, guides
 from services.optimizer.planning.problem import Problem
-from services.optimizer.planning.replay import Actuals, Guide, Rolling, bill, replay, self_consumption, set_points
+from services.optimizer.planning.replay import Actuals, Guide, Rolling, bill, daily_costs, replay, self_consumption, set_points
 from services.optimizer.planning.rules import time_of_use_timer_kw
 from shared.domain.tariff import DemandCharge
 from shared.domain.time import TimeGrid, zone
@@ -132,3 +132,21 @@ def test_demand_is_billed_per_local_month_on_clocked_means() -> None:
 
 def test_a_billing_month_begins_at_local_midnight() -> None:
     assert month_start(START, zone("Europe/Berlin")).isoformat() == "2024-05-31T22:00:00+00:00"
+
+
+@pytest.mark.parametrize("hours", [48, 60, 20])
+def test_the_days_of_a_course_add_up_to_its_bill(hours: int) -> None:
+    course = a_day(hours=hours)
+    charge = DemandCharge(price_per_kw=4.0)
+    actuals = happened(
+        grid=course.grid,
+        load_kw=course.load_kw,
+        solar_kw=course.solar_kw * 0.3,
+        import_price_per_kwh=course.import_price_per_kwh,
+        export_price_per_kwh=course.export_price_per_kwh,
+        demand=demand_terms(charge, course.grid, timezone="Europe/Berlin", incumbent_kw=0.5),
+    )
+    done = replay(actuals, self_consumption(actuals))
+    days = daily_costs(actuals, done)
+    assert len(days) == max(1, hours // 24)
+    assert days.sum() == pytest.approx(bill(actuals, done, policy="self_consumption").total)
