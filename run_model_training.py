@@ -5,4 +5,4 @@ import sys
 from shared.runtime.start import start
 
 if __name__ == "__main__":
-    sys.exit(start("services.forecaster.main"))
+    sys.exit(start("services.embedded.forecasting"))

@@ -49,7 +49,7 @@ class Pipeline:
 
     @cached_property
     def forecaster(self) -> ForecastService:
-        return forecaster.build(self._resources)
+        return forecaster.build(self._resources, planner=optimizer.build)
 
     @cached_property
     def planner(self) -> PlannerService:

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from services.api import main as api
 from services.api.settings import ApiSettings
-from services.embedded import home_import
+from services.embedded import forecasting, home_import
 from services.embedded.pipeline import Pipeline
 from services.features import main as features
-from services.forecaster import main as forecaster
 from services.gateway_sim import main as gateway_sim
 from services.gateway_sim.settings import read_configuration
 from services.optimizer import main as optimizer
@@ -103,8 +102,8 @@ def _execute(options: argparse.Namespace, resources: Resources) -> int:
 
         return run_until_signalled(
             resources,
-            [*gateway, sync.parts(resources), features.parts(resources), forecaster.parts(resources), optimizer.parts(resources), api_parts,
-             _savings_parts(resources)],
+            [*gateway, sync.parts(resources), features.parts(resources), forecasting.parts(resources), optimizer.parts(resources),
+             api_parts, _savings_parts(resources)],
             companions=[api.server(app, place, ready=ready)],
         )  # fmt: skip
 

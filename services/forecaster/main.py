@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from shared.contracts.forecasts import ForecastDocument
 from shared.domain.forecast import Forecast, Target
 from shared.domain.site import Site
 from shared.domain.time import zone
+from shared.ports.bill_replay import BillReplay
 from shared.runtime.cli import UsageError
 from shared.runtime.command import Command, script
 from shared.runtime.files import whole_or_none
@@ -54,7 +55,11 @@ NO_SITE = "there is no site yet: run run_simulator.py --once (or der import FILE
 NO_FEATURES = "run run_feature_engineering.py --once first"
 
 
-def build(resources: Resources, *, model_dir: Path | None = None) -> ForecastService:
+PlannerOf = Callable[[Resources], BillReplay]
+"""The planner that judges models in money, where a deployment has one."""
+
+
+def build(resources: Resources, *, model_dir: Path | None = None, planner: PlannerOf | None = None) -> ForecastService:
     """The service on these resources; models in another folder where one is given."""
     return ForecastService(
         sites=resources.sites,
@@ -63,14 +68,19 @@ def build(resources: Resources, *, model_dir: Path | None = None) -> ForecastSer
         forecasts=resources.forecasts,
         models=resources.models if model_dir is None else resources.models_in(model_dir),
         progress=resources.progress,
+        replay=planner(resources) if planner else None,
     )
 
 
-def parts(resources: Resources) -> Parts:
+def parts(resources: Resources, *, planner: PlannerOf | None = None) -> Parts:
     """What the forecaster brings to a process."""
     settings = load(ForecasterSettings)
     return handlers.parts(
-        build(resources), jobs=resources.jobs, clock=resources.clock, test_share=settings.test_size, lease=resources.job_lease
+        build(resources, planner=planner),
+        jobs=resources.jobs,
+        clock=resources.clock,
+        test_share=settings.test_size,
+        lease=resources.job_lease,
     )
 
 
@@ -96,12 +106,12 @@ def _add_train_options(parser: argparse.ArgumentParser, *, mode_required: bool) 
     return mode
 
 
-def execute_train(options: argparse.Namespace, resources: Resources) -> int:
+def execute_train(options: argparse.Namespace, resources: Resources, *, planner: PlannerOf | None = None) -> int:
     report_file = getattr(options, "report", None)  # the subcommand's, like the site and the way back
     if report_file is not None and not options.evaluate:
         raise UsageError("--report belongs to --evaluate: give both")
     settings = load(ForecasterSettings)
-    service = build(resources, model_dir=_folder(options.model_dir))
+    service = build(resources, model_dir=_folder(options.model_dir), planner=planner)
     sites = _sites(service, getattr(options, "site", None))
     if options.status:
         _print_status([service.status(site_id=site.site_id, now=resources.clock.now_at(site)) for site in sites])
@@ -159,9 +169,9 @@ def add_forecast_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
-def execute_forecast(options: argparse.Namespace, resources: Resources) -> int:
+def execute_forecast(options: argparse.Namespace, resources: Resources, *, planner: PlannerOf | None = None) -> int:
     if options.continuous:
-        return run_until_signalled(resources, [parts(resources)])
+        return run_until_signalled(resources, [parts(resources, planner=planner)])
     service = build(resources)
     documents = []
     for site in _with_features(resources, _sites(service, options.site)):
@@ -198,7 +208,7 @@ def _folder(model_dir: Path | None) -> Path | None:
 
 
 def _print_training(report: TrainingReport) -> None:
-    columns = ("site", "target", "serves now", "skill", "nMAE", "80 % band holds", "test days", "why")
+    columns = ("site", "target", "serves now", "skill", "nMAE", "80 % band holds", "saves", "test days", "why")
     print_table(
         columns,
         [
@@ -209,6 +219,7 @@ def _print_training(report: TrainingReport) -> None:
                 _percent(result.skill),
                 _percent(result.metrics.get("nmae")),
                 _percent(result.metrics.get("coverage_80")),
+                _percent(result.metrics.get("bill_saving")),
                 result.metrics.get("test_days"),
                 result.reason,
             )
@@ -242,7 +253,7 @@ def _print_evaluations(site_id: str, evaluations: Sequence[Evaluation]) -> None:
 
 
 def _print_status(statuses: Sequence[SiteStatus]) -> None:
-    columns = ("site", "target", "model", "version", "trained", "skill", "last forecast", "data until", "remarks")
+    columns = ("site", "target", "model", "version", "trained", "skill", "saves", "last forecast", "data until", "remarks")
     rows = [
         (
             status.site_id,
@@ -251,6 +262,7 @@ def _print_status(statuses: Sequence[SiteStatus]) -> None:
             each.model_version,
             each.trained_at,
             _percent(each.skill),
+            _percent(each.bill_saving),
             each.issued_at,
             each.data_as_of,
             "; ".join(each.problems) if status.feature_rows else f"no features yet: {NO_FEATURES}",

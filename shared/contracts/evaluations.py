@@ -55,5 +55,10 @@ class EvaluationDocument(Wire):
     verdict: str = Field(description="why the model was promoted, or why not")
     best_baseline: str
     skill: Figure = Field(description="1 - pinball loss / that of the best baseline; null when that is 0")
+    bill_saving: Figure = Field(
+        default=None,
+        description="what planning by the model would have saved on the test's last days, beside what served before or the best "
+        "baseline, over the magnitude of the bill; null where forecasts move no money and for models that were refused by their errors",
+    )
     forecasters: list[ForecasterScores]
     calibration: CalibrationDocument

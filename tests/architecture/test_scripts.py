@@ -4,8 +4,8 @@ import argparse
 
 import pytest
 
+from services.embedded.forecasting import cli as training
 from services.features.main import cli as features
-from services.forecaster.main import cli as training
 from services.gateway_sim.main import cli as simulator
 from services.sync.main import cli as sync
 

@@ -26,6 +26,7 @@ WITHOUT_UNIT = {
         "captured_share",
         "gap",
         "skill",
+        "bill_saving",
         "factor",
         "levels",
         "coverage_80",

@@ -154,7 +154,7 @@ MODELS: Json = {
             "data_end": "2024-06-15T02:00:00+00:00",
             "catalog_version": "8d21",
             "features": ["hour_local", "mean_7d", "lead_hours"],
-            "metrics": {"pinball": 0.083, "skill": 0.21, "coverage_80": 0.79},
+            "metrics": {"pinball": 0.083, "skill": 0.21, "coverage_80": 0.79, "bill_saving": 0.034},
         }
     ],
     "promotions": [
@@ -174,6 +174,7 @@ MODELS: Json = {
         "verdict": "better than median_7d: pinball 0.083 against 0.105",
         "best_baseline": "median_7d",
         "skill": 0.21,
+        "bill_saving": 0.034,
         "forecasters": [_forecaster("model", 0.083), _forecaster("median_7d", 0.105)],
         "calibration": {
             "levels": [0.1, 0.5, 0.9],

@@ -45,13 +45,18 @@ def _answer(
     issue = np.repeat(issues, width)
     known_at_issue = np.array([series.known_live(int(moment)) for moment in issues]) if live else series.known_at(issues)
     rows = to_forecast(series, issue=issue, known=np.repeat(known_at_issue, width), step=step)
-    # what is not forecast is known: its one value stands at every level
-    filled = np.repeat(
-        np.where(step < np.repeat(known_at_issue, width), series.values[step], np.nan)[:, None], len(QUANTILE_LEVELS), axis=1
-    )
-    place = np.searchsorted(issues, rows.issue) * width + rows.step - rows.issue
     history = History(series=series, known=int(known_at_issue.min()), rating_kw=rating_kw)
-    filled[place] = forecaster.quantiles(history, rows)
+    return assembled(series, rows, forecaster.quantiles(history, rows), issues=issues, known=known_at_issue)
+
+
+def assembled(series: Series, rows: Pairs, quantiles: Matrix, *, issues: Indices, known: Indices) -> NDArray[np.float64]:
+    """Whole forecasts from the rows of sorted issues, each of which knew what lies before its `known`; (issues, levels, steps)."""
+    width = HORIZON_HOURS * series.per_hour
+    step = (issues[:, None] + np.arange(width)).ravel()
+    # what is not forecast is known: its one value stands at every level
+    told = np.where(step < np.repeat(known, width), series.values[step], np.nan)
+    filled = np.repeat(told[:, None], len(QUANTILE_LEVELS), axis=1)
+    filled[np.searchsorted(issues, rows.issue) * width + rows.step - rows.issue] = quantiles
     return filled.reshape(len(issues), width, len(QUANTILE_LEVELS)).transpose(0, 2, 1)
 
 

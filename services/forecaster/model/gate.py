@@ -1,4 +1,5 @@
-"""The promotion gate: a model serves when it beats the best baseline and the model that serves now, on days neither had seen.
+"""The promotion gate: a model serves when it beats the best baseline and the model that serves now, on days neither had seen,
+and when planning by it costs the site no more.
 
 And the way back: a champion that turns out worse than its forerunner, or than the best baseline, gives way again.
 """
@@ -6,12 +7,20 @@ And the way back: a champion that turns out worse than its forerunner, or than t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from services.forecaster.model.series import Values
+
 LEAST_CHAMPION_DAYS = 3.0
 """Days since the champion's training that decide between it and a challenger."""
 
 
 LEAST_RETURN_DAYS = 7.0
 """Days since both were trained that decide between a champion and its forerunner or a baseline: a week has every weekday once."""
+BILL_TOLERANCE = 0.001
+"""Of the bill: less than this is no reason to refuse a better forecast."""
+BILL_DEVIATIONS = 1.645
+"""Standard deviations of the days' differences, one in twenty by chance."""
 RETURN_MARGIN = 1.02
 """How much worse than them a champion must be: the best baseline is chosen on the very days, and no week is like the next."""
 
@@ -49,6 +58,32 @@ def decide(*, loss: float, baseline_losses: Mapping[str, float], duel: Duel | No
         reason = f"not better than the champion since its training: pinball {duel.challenger_loss:.4g} against {duel.champion_loss:.4g}"
         return Verdict(promoted=False, reason=reason)
     return Verdict(promoted=True, reason=f"{better}, and than the champion")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bills:
+    """What planning by challenger and incumbent would have cost on each of the same days, shape (days,)."""
+
+    challenger: Values
+    incumbent: Values
+    incumbent_name: str
+
+    @property
+    def saving(self) -> float:
+        """What the challenger saves, over the magnitude of the incumbent's days: a bill itself may be nothing or earn."""
+        magnitude = float(np.abs(self.incumbent).sum())
+        return float((self.incumbent - self.challenger).sum()) / magnitude if magnitude > 0 else 0.0
+
+
+def afford(verdict: Verdict, bills: Bills) -> Verdict:
+    """The verdict in money: who would be promoted is not where the site pays more for it, beyond tolerance and chance."""
+    own, other, days = float(bills.challenger.sum()), float(bills.incumbent.sum()), len(bills.challenger)
+    told = f"the bill of {days} days is {own:.2f} by it and {other:.2f} by {bills.incumbent_name}"
+    more = bills.challenger - bills.incumbent
+    chance = BILL_DEVIATIONS * float(more.std(ddof=1)) * np.sqrt(days)
+    if more.sum() > max(BILL_TOLERANCE * float(np.abs(bills.incumbent).sum()), chance):
+        return Verdict(promoted=False, reason=f"{verdict.reason}; but it costs money: {told}")
+    return Verdict(promoted=verdict.promoted, reason=f"{verdict.reason}; {told}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

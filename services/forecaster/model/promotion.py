@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.forecaster.model.contest import Contest, contest
 from services.forecaster.model.drift import Reference, alarms, daily, reference_of
-from services.forecaster.model.gate import Duel, Record, Return, Verdict, decide, step_back
+from services.forecaster.model.gate import Bills, Duel, Record, Return, Verdict, decide, step_back
 from services.forecaster.model.history import History
 from services.forecaster.model.judged import Judged
 from services.forecaster.model.kind import Kind, Model, OwnEnsemble
@@ -54,6 +55,10 @@ class Training:
     scores: tuple[Score, ...]
     test_days: int
     details: Details | None = None
+    contest: Contest | None = None
+    """For a verdict in money; None where too few days were tested."""
+    bills: Bills | None = None
+    """That verdict's, once it was given."""
     reference: Reference | None = None
     """What the new model was used to, for those who watch it."""
     champion_alarms: tuple[str, ...] | None = None
@@ -74,6 +79,8 @@ class Training:
                 figures[f"pinball_{score.name}"] = score.pinball
         if (gain := self.skill) is not None:
             figures["skill"] = gain
+        if self.bills is not None:
+            figures["bill_saving"] = self.bills.saving
         return {name: value for name, value in figures.items() if np.isfinite(value)}
 
     @property
@@ -111,13 +118,23 @@ def train(
     if not made:
         return _no_model("what was measured is too little or always the same: nothing to learn")
     known = int(series.known_at(np.array([now]))[0])
-    judged = [(model, outcomes([fold for fold in tested if _begins(fold, first)], known=known)) for model, tested in made]
-    proven = [(model, scored) for model, scored in judged if scored is not None]
+    counted = [(model, [fold for fold in tested if _begins(fold, first)]) for model, tested in made]
+    proven = [(model, tested, scored) for model, tested in counted if (scored := outcomes(tested, known=known)) is not None]
     if not proven:
         return _no_model("no day of the test was measured")
-    model, scored = min(proven, key=lambda each: _against_baselines(each[1]))
+    model, tested, scored = min(proven, key=lambda each: _against_baselines(each[2]))
     losses = scored.losses()
     verdict = decide(loss=losses.pop(MODEL), baseline_losses=losses, duel=_duel(series, scored, champion))
+    rivals = contest(
+        series,
+        tested,
+        now=now,
+        name=model.name,
+        baseline=min(losses, key=lambda name: losses[name]),
+        champion=champion.model if champion else None,
+        champion_since=champion.data_end if champion else 0,
+        rating_kw=rating_kw,
+    )
     own_losses = pinball_losses(scored.actual, scored.quantiles[MODEL], QUANTILE_LEVELS)
     return Training(
         verdict=verdict,
@@ -125,6 +142,7 @@ def train(
         scores=tuple(scored.scores()),
         test_days=days,
         details=_details(series, scored),
+        contest=rivals,
         reference=reference_of(series, until=now, daily_losses=daily(own_losses, scored.step, per_day=series.per_day)),
         champion_alarms=_alarms(series, scored, champion, now),
         champion_return=None if verdict.promoted or champion is None else step_back(_record(series, scored, champion, previous)),

@@ -28,6 +28,7 @@ def evaluation_of(training: Training, *, target: Target, now: datetime) -> Evalu
         verdict=training.verdict.reason,
         best_baseline=min(baselines, key=lambda name: whole[name].pinball),
         skill=training.skill,
+        bill_saving=_rounded(training.bills.saving) if training.bills else None,
         forecasters=[
             ForecasterScores(
                 name=name,

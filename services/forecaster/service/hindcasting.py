@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from services.forecaster.model import hindcast as past
-from services.forecaster.model.series import Series
+from services.forecaster.service.past import past_forecasts
 from services.forecaster.service.results import HindcastReport
 from services.forecaster.service.standing import SEED, Advance, Standing, each_fit
 from services.forecaster.service.tables import read_table
-from shared.domain.forecast import QUANTILE_LEVELS, Forecast, Target
-from shared.domain.time import TimeGrid, floor_to, from_instant64, instant64
+from shared.domain.forecast import Target
+from shared.domain.time import floor_to, instant64
 
 
 class Hindcaster(Standing):
@@ -48,32 +48,7 @@ class Hindcaster(Standing):
                 seed=SEED,
                 on_fit=each_fit(progress),
             )
-            self._forecasts.put(_past_forecasts(series, site_id, served), run="hindcast")
+            self._forecasts.put(past_forecasts(series, site_id, served), run="hindcast")
             names[target] = tuple(each.model_name for each in served)
             refits += len(served)
         return HindcastReport(site_id=site_id, issues=len(moments), targets=table.targets, refits=refits, model_names=names)
-
-
-def _past_forecasts(series: Series, site_id: str, served: Sequence[past.Served]) -> list[Forecast]:
-    forecasts = []
-    for block in served:
-        known = np.minimum(series.known_at(block.issues), block.issues)
-        version = f"refit-{from_instant64(series.time_of(block.until)):%Y%m%dT%H%M}"
-        for issue, newest, values in zip(block.issues, known, block.quantiles, strict=True):
-            start = from_instant64(series.time_of(int(issue)))
-            forecasts.append(
-                Forecast(
-                    site_id=site_id,
-                    target=series.target,
-                    issued_at=start,
-                    data_as_of=from_instant64(series.time_of(int(newest))) if newest > 0 else start,
-                    model_name=block.model_name,
-                    model_version=version,
-                    grid=TimeGrid(start=start, step=series.step, count=values.shape[1]),
-                    levels=QUANTILE_LEVELS,
-                    values=values,
-                    skill=block.skill,
-                    degraded=block.reasons,
-                )
-            )
-    return forecasts

@@ -95,6 +95,8 @@ class TargetStatus:
     model_version: str
     trained_at: datetime | None
     skill: float | None
+    bill_saving: float | None
+    """Beside what served before, as a share of the bill; None where it was not judged in money."""
     issued_at: datetime | None
     data_as_of: datetime | None
     problems: tuple[str, ...]

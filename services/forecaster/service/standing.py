@@ -14,6 +14,7 @@ from services.forecaster.service.results import NothingToForecastError, UnknownS
 from services.forecaster.service.tables import SiteTable, read_table
 from shared.domain.forecast import Target
 from shared.domain.site import Site
+from shared.ports.bill_replay import BillReplay
 from shared.ports.feature_store import FeatureStore
 from shared.ports.forecast_store import ForecastStore
 from shared.ports.model_store import ModelStore
@@ -46,15 +47,17 @@ class Standing:
         forecasts: ForecastStore,
         models: ModelStore,
         progress: ProgressStore,
+        replay: BillReplay | None = None,
         pool_rows: int = POOL_ROWS,
     ) -> None:
-        """`pool_rows` is how much is learned from all sites together."""
+        """Without a `replay` models are judged by their errors alone; `pool_rows` is how much is learned from all sites together."""
         self._sites = sites
         self._tariffs = tariffs
         self._features = features
         self._forecasts = forecasts
         self._models = models
         self._progress = progress
+        self._replay = replay
         self._pools = Pools(sites=sites, features=features, models=models, rows=pool_rows)
 
     def sites(self) -> list[Site]:

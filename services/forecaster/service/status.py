@@ -36,6 +36,7 @@ class StatusTeller(Standing):
             model_version=manifest.model_version if manifest else "",
             trained_at=manifest.trained_at if manifest else None,
             skill=manifest.metrics.get("skill") if manifest else None,
+            bill_saving=manifest.metrics.get("bill_saving") if manifest else None,
             issued_at=newest.issued_at if newest else None,
             data_as_of=newest.data_as_of if newest else None,
             problems=(*found.problems, *self._untested(site_id, target, found), *self._drifting(site_id, target)),

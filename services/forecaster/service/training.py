@@ -7,6 +7,7 @@ from services.forecaster.model.drift import REFERENCE_FILE
 from services.forecaster.model.promotion import Champion, Training, planned_fits, train
 from services.forecaster.model.series import Series
 from services.forecaster.service.evaluations import evaluation_of
+from services.forecaster.service.money import judged_in_money
 from services.forecaster.service.pooling import TARGETS as POOLED
 from services.forecaster.service.pooling import PoolTraining
 from services.forecaster.service.registry import Serving, forerunner, manifest_of, previous_of, prune, stored_versions
@@ -41,7 +42,14 @@ class Trainer(Standing):
     ) -> TrainingReport:
         """Train and test every target; promote what passes the gate. Raises `NothingToForecastError` without features."""
         table = self._learnable(site_id, now)
-        results = [self._train_target(table, target, now, test_share, progress) for target in table.targets]
+        series = {target: table.series(target) for target in table.targets}
+        serves = {target: self._serving(table, target) for target in series}
+        tests = {
+            target: self._test(own, table, now=now, test_share=test_share, found=serves[target], progress=progress)
+            for target, own in series.items()
+        }
+        judged = judged_in_money(self._replay, site_id=site_id, series=series, tests=tests)
+        results = [self._concluded(table, own, now, serves[target], judged[target]) for target, own in series.items()]
         for each in results:
             self._note(f"{TRAIN_STEP}.{each.target}", site_id, now, watermark=now, rows=int(each.promoted))
         self._note(TRAIN_STEP, site_id, now, watermark=floor_to(now, table.site.resolution), rows=sum(each.promoted for each in results))
@@ -52,10 +60,11 @@ class Trainer(Standing):
     ) -> tuple[Evaluation, ...]:
         """The rolling-origin test of every target against the baselines; nothing is stored."""
         table = self._learnable(site_id, now)
+        series = {target: table.series(target) for target in table.targets}
         tests = {
-            target: self._test(table.series(target), table, now=now, test_share=test_share, found=None, progress=progress)
-            for target in table.targets
+            target: self._test(own, table, now=now, test_share=test_share, found=None, progress=progress) for target, own in series.items()
         }
+        judged = judged_in_money(self._replay, site_id=site_id, series=series, tests=tests)
         return tuple(
             Evaluation(
                 target=target,
@@ -64,7 +73,7 @@ class Trainer(Standing):
                 reason=test.verdict.reason,
                 document=evaluation_of(test, target=target, now=now),
             )
-            for target, test in tests.items()
+            for target, test in judged.items()
         )
 
     def roll_back(self, *, site_id: str, target: Target, now: datetime) -> str | None:
@@ -91,10 +100,9 @@ class Trainer(Standing):
         """Whether there are sites enough to share something, and nothing was learned from them for a day."""
         return self._pools.are_due(now=now)
 
-    def _train_target(self, table: SiteTable, target: Target, now: datetime, test_share: float, progress: Advance | None) -> TargetTraining:
-        series, site_id = table.series(target), table.site.site_id
-        found = self._serving(table, target)
-        result = self._test(series, table, now=now, test_share=test_share, found=found, progress=progress)
+    def _concluded(self, table: SiteTable, series: Series, now: datetime, found: Serving, result: Training) -> TargetTraining:
+        """Store what was tested, promote it or go back."""
+        target, site_id = series.target, table.site.site_id
         version, promoted, reason = "", result.verdict.promoted, result.verdict.reason
         if result.model is not None and result.reference is not None:
             files = result.model.to_files()
