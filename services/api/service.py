@@ -20,7 +20,7 @@ from shared.domain.tariff import Tariff
 from shared.domain.time import EPOCH, Interval, TimeGrid, floor_to
 from shared.ports.errors import NotFoundError
 from shared.ports.forecast_store import ForecastStore
-from shared.ports.model_store import ModelManifest, ModelStore, Promotion
+from shared.ports.model_store import POOL, ModelManifest, ModelStore, Promotion
 from shared.ports.progress_store import Progress, ProgressStore
 from shared.ports.quarantine_store import QuarantineStore
 from shared.ports.reading_store import ReadingStore
@@ -135,6 +135,8 @@ class SiteModels:
     """The last look for drift; its `last_error` is the alarm."""
     evaluation: EvaluationDocument | None
     """Of the champion, else of the newest version."""
+    pool: ModelManifest | None
+    """What all sites share; None where there is no such model."""
 
 
 class ApiService:
@@ -293,6 +295,7 @@ class ApiService:
             promotions=self._models.promotions(owner=site_id, target=target),
             watch=self._progress.get(step=f"{WATCH_STEP}.{target}", site_id=site_id),
             evaluation=self._evaluation(site_id, target, judged) if judged else None,
+            pool=self._pool(target),
         )
 
     def schedule(self, *, schedule_id: str) -> Schedule:
@@ -352,6 +355,11 @@ class ApiService:
         """None for a version from before evaluations were kept."""
         document = self._models.load(owner=site_id, target=target, model_version=version).files.get(EVALUATION_FILE)
         return EvaluationDocument.model_validate_json(document) if document else None
+
+    def _pool(self, target: Target) -> ModelManifest | None:
+        version = self._models.champion(owner=POOL, target=target)
+        stored = self._models.versions(owner=POOL, target=target) if version else []
+        return next((manifest for manifest in stored if manifest.model_version == version), None)
 
     def _keep_refused(self, site_id: str, rows: Sequence[RefusedRow], now: datetime) -> None:
         if rows:

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,16 @@ from pathlib import Path
 
 from services.forecaster import handlers
 from services.forecaster.files.evaluation_page import evaluation_page
-from services.forecaster.service import LEAST_SITES, Evaluation, ForecastRun, ForecastService, SiteStatus, TrainingReport
+from services.forecaster.service import (
+    LEAST_SITES,
+    POOLED,
+    Evaluation,
+    ForecastRun,
+    ForecastService,
+    PoolStatus,
+    SiteStatus,
+    TrainingReport,
+)
 from services.forecaster.settings import ForecasterSettings
 from shared.contracts.forecasts import ForecastDocument
 from shared.domain.forecast import Forecast, Target
@@ -114,7 +124,9 @@ def execute_train(options: argparse.Namespace, resources: Resources, *, planner:
     service = build(resources, model_dir=_folder(options.model_dir), planner=planner)
     sites = _sites(service, getattr(options, "site", None))
     if options.status:
-        _print_status([service.status(site_id=site.site_id, now=resources.clock.now_at(site)) for site in sites])
+        statuses = [service.status(site_id=site.site_id, now=resources.clock.now_at(site)) for site in sites]
+        _print_status(statuses)
+        _print_pools(service.pools(), statuses)
         return 0
     if target := getattr(options, "rollback", None):
         for site in sites:
@@ -271,6 +283,15 @@ def _print_status(statuses: Sequence[SiteStatus]) -> None:
         for each in status.targets
     ]
     print_table(columns, rows)
+
+
+def _print_pools(pools: Sequence[PoolStatus], statuses: Sequence[SiteStatus]) -> None:
+    """Nothing where sites share no model."""
+    served = Counter(each.target for status in statuses for each in status.targets if each.model_name == POOLED)
+    rows = [(pool.target, pool.model_version, pool.trained_at, pool.sites, served[pool.target]) for pool in pools]
+    if rows:
+        print()
+        print_table(("shared by all sites", "version", "trained", "learned from sites", "serves of these sites"), rows)
 
 
 def _print_forecasts(run: ForecastRun, *, timezone: str) -> None:

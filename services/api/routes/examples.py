@@ -164,6 +164,12 @@ MODELS: Json = {
             "reason": "better than median_7d: pinball 0.083 against 0.105",
         }
     ],
+    "pool": {
+        "model_version": "77b0e4",
+        "trained_at": "2024-06-15T01:00:00+00:00",
+        "data_end": "2024-06-15T01:00:00+00:00",
+        "sites": 120,
+    },
     "drift": {"watched_at": "2024-06-16T02:00:00+00:00", "alarm": None},
     "evaluation": {
         "target": "load",

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query
 from services.api.routes import examples
 from services.api.routes.context import READS, Needs, answers
 from services.api.routes.forecasts import TargetQuery
-from services.api.routes.schemas import DriftDocument, ModelDocument, ModelList, PromotionDocument
+from services.api.routes.schemas import DriftDocument, ModelDocument, ModelList, PoolDocument, PromotionDocument
 from services.api.routes.strict import StrictRoute
+from shared.ports.model_store import ModelManifest
 
 router = APIRouter(prefix="/v1/models", tags=["forecasts"], route_class=StrictRoute)
 
@@ -46,6 +47,16 @@ def list_models(needs: Needs, site_id: Annotated[str, Query(description="the sit
             PromotionDocument(model_version=each.model_version, promoted_at=each.promoted_at, reason=each.reason)
             for each in found.promotions[-MOST_PROMOTIONS:]
         ],
+        pool=_pool(found.pool) if found.pool else None,
         drift=DriftDocument(watched_at=found.watch.updated_at, alarm=found.watch.last_error) if found.watch else None,
         evaluation=found.evaluation,
+    )
+
+
+def _pool(manifest: ModelManifest) -> PoolDocument:
+    return PoolDocument(
+        model_version=manifest.model_version,
+        trained_at=manifest.trained_at,
+        data_end=manifest.data_end,
+        sites=int(manifest.metrics.get("sites", 0)),
     )

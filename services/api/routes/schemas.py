@@ -174,6 +174,15 @@ class DriftDocument(Wire):
     alarm: str | None = Field(description="what has changed, in words; null while nothing has")
 
 
+class PoolDocument(Wire):
+    """A model that all sites share. It serves a site before its first training as it is; afterwards models named `pooled` adapt it."""
+
+    model_version: str
+    trained_at: Instant
+    data_end: Instant
+    sites: int = Field(description="from which it was learned")
+
+
 class ModelList(Wire):
     """The models of one target of a site."""
 
@@ -182,6 +191,7 @@ class ModelList(Wire):
     champion: str | None = Field(description="the version that serves; null where a baseline does")
     items: list[ModelDocument] = Field(description="newest first; the champion, the one before it and the newest few are kept")
     promotions: list[PromotionDocument] = Field(description="who served when, oldest first; the newest 100")
+    pool: PoolDocument | None = Field(description="what all sites share; null where nothing was learned from several sites")
     drift: DriftDocument | None = Field(description="null before the first look")
     evaluation: EvaluationDocument | None = Field(description="of the champion, else of the newest version; null where there is none")
 

@@ -1,5 +1,6 @@
 """The use cases of the forecaster: train, forecast, hindcast, evaluate, tell how things stand."""
 
+from services.forecaster.model.adapted import MODEL_NAME as POOLED
 from services.forecaster.service.forecasting import ForecastIssuer
 from services.forecaster.service.hindcasting import Hindcaster
 from services.forecaster.service.pooling import LEAST_SITES
@@ -9,6 +10,7 @@ from services.forecaster.service.results import (
     ForecastRun,
     HindcastReport,
     NothingToForecastError,
+    PoolStatus,
     SiteStatus,
     TargetStatus,
     TargetTraining,
@@ -20,12 +22,14 @@ from services.forecaster.service.training import Trainer
 
 __all__ = [
     "LEAST_SITES",
+    "POOLED",
     "Drift",
     "Evaluation",
     "ForecastRun",
     "ForecastService",
     "HindcastReport",
     "NothingToForecastError",
+    "PoolStatus",
     "SiteStatus",
     "TargetStatus",
     "TargetTraining",

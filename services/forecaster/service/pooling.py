@@ -14,7 +14,8 @@ from services.forecaster.model.history import History
 from services.forecaster.model.pooled_kind import PooledKind
 from services.forecaster.model.quantile import UnreadableModelError
 from services.forecaster.model.series import COLUMNS, series_from_table
-from services.forecaster.service.registry import champion_of, promotions_of, prune
+from services.forecaster.service.registry import champion_of, promotions_of, prune, versions_of
+from services.forecaster.service.results import PoolStatus
 from services.forecaster.service.tables import HORIZON, columns_of
 from shared.domain.feature import FeatureCatalog
 from shared.domain.forecast import Target
@@ -91,6 +92,20 @@ class Pools:
                 problems.append(f"the model of all sites: {problem}")
                 return None
         return known if known.catalog_version == catalog_version else None
+
+    def standing(self) -> list[PoolStatus]:
+        """The models that serve now."""
+        found = []
+        for target in TARGETS:
+            version = champion_of(self._models, POOL, target)
+            found += [
+                PoolStatus(
+                    target=target, model_version=each.model_version, trained_at=each.trained_at, sites=int(each.metrics.get("sites", 0))
+                )
+                for each in versions_of(self._models, POOL, target, problems=[])
+                if each.model_version == version
+            ]
+        return found
 
     def are_due(self, *, now: datetime) -> bool:
         """Whether there are sites enough to share something, and nothing was learned from them for a day."""

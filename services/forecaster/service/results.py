@@ -103,6 +103,17 @@ class TargetStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PoolStatus:
+    """What all sites share."""
+
+    target: Target
+    model_version: str
+    trained_at: datetime
+    sites: int
+    """From which it was learned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteStatus:
     """How a site's forecasts stand."""
 

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from services.forecaster.service.results import SiteStatus, TargetStatus
+from services.forecaster.model.adapted import MODEL_NAME
+from services.forecaster.service.results import PoolStatus, SiteStatus, TargetStatus
 from services.forecaster.service.standing import TRAIN_STEP, WATCH_STEP, Standing
 from services.forecaster.service.tables import SiteTable, read_table
 from shared.domain.forecast import Target
@@ -25,21 +26,26 @@ class StatusTeller(Standing):
             targets=tuple(self._target_status(table, target, now) for target in table.targets),
         )
 
+    def pools(self) -> list[PoolStatus]:
+        """What all sites share."""
+        return self._pools.standing()
+
     def _target_status(self, table: SiteTable, target: Target, now: datetime) -> TargetStatus:
         site_id = table.site.site_id
         found = self._serving(table, target)
         newest = self._forecasts.latest(site_id=site_id, target=target, as_of=now)
-        manifest = found.manifest
+        manifest, untested = found.manifest, self._untested(site_id, target, found)
+        pooled = self._pool(table, target, []) if untested else None
         return TargetStatus(
             target=target,
-            model_name=manifest.model_name if manifest else "baseline",
-            model_version=manifest.model_version if manifest else "",
+            model_name=manifest.model_name if manifest else MODEL_NAME if pooled else "baseline",
+            model_version=manifest.model_version if manifest else pooled.version if pooled else "",
             trained_at=manifest.trained_at if manifest else None,
             skill=manifest.metrics.get("skill") if manifest else None,
             bill_saving=manifest.metrics.get("bill_saving") if manifest else None,
             issued_at=newest.issued_at if newest else None,
             data_as_of=newest.data_as_of if newest else None,
-            problems=(*found.problems, *self._untested(site_id, target, found), *self._drifting(site_id, target)),
+            problems=(*found.problems, *untested, *self._drifting(site_id, target)),
         )
 
     def _drifting(self, site_id: str, target: Target) -> tuple[str, ...]:

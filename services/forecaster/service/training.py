@@ -1,15 +1,16 @@
 """Training: test by rolling origin, store, promote or not, and watch what serves."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.forecaster.model import adapted
+from services.forecaster.model.adapted import Adapted
 from services.forecaster.model.drift import REFERENCE_FILE
 from services.forecaster.model.promotion import Champion, Training, planned_fits, train
 from services.forecaster.model.series import Series
 from services.forecaster.service.evaluations import evaluation_of
 from services.forecaster.service.money import judged_in_money
 from services.forecaster.service.pooling import TARGETS as POOLED
-from services.forecaster.service.pooling import PoolTraining
+from services.forecaster.service.pooling import PooledModel, PoolTraining
 from services.forecaster.service.registry import Serving, forerunner, manifest_of, previous_of, prune, stored_versions
 from services.forecaster.service.results import Drift, Evaluation, TargetTraining, TrainingReport
 from services.forecaster.service.standing import SEED, TRAIN_STEP, WATCH_STEP, Advance, Standing, each_fit
@@ -162,17 +163,17 @@ class Trainer(Standing):
     ) -> Training:
         champion = previous = None
         if found is not None and found.manifest is not None:
-            champion = _champion(series, found)
-            previous = _champion(
-                series,
-                forerunner(
-                    self._models,
-                    owner=table.site.site_id,
-                    target=series.target,
-                    catalog_version=table.catalog_version,
-                    serves=found.manifest.model_version,
-                ),
+            pooled = self._pool(table, series.target, [])
+            champion = _champion(series, found, pooled)
+            replaced = forerunner(
+                self._models,
+                owner=table.site.site_id,
+                target=series.target,
+                catalog_version=table.catalog_version,
+                serves=found.manifest.model_version,
+                shared=pooled.whole if pooled else None,
             )
+            previous = _champion(series, replaced, pooled)
         return train(
             series,
             now=series.index_of(instant64(now)),
@@ -186,9 +187,13 @@ class Trainer(Standing):
         )
 
 
-def _champion(series: Series, found: Serving | None) -> Champion | None:
+def _champion(series: Series, found: Serving | None, pooled: PooledModel | None) -> Champion | None:
+    """What serves, as it can be judged: one that adapts the model of all sites stands on the version that had not seen the last weeks."""
     if found is None or found.model is None or found.manifest is None:
         return None
-    if found.manifest.model_name == adapted.MODEL_NAME:
-        return None  # the model of all sites has been learned anew since, perhaps from the very days of the test: no fair duel
-    return Champion(model=found.model, data_end=series.index_of(instant64(found.manifest.data_end)), reference=found.reference)
+    model, data_end = found.model, series.index_of(instant64(found.manifest.data_end))
+    if isinstance(model, Adapted):
+        if pooled is None:
+            return None
+        model, data_end = replace(model, shared=pooled.proof), max(data_end, series.index_of(pooled.proof_end))
+    return Champion(model=model, data_end=data_end, reference=found.reference)

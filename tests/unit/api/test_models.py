@@ -8,7 +8,7 @@ from services.api.routes import examples
 from shared.contracts.evaluations import EVALUATION_FILE, EvaluationDocument
 from shared.domain.forecast import Target
 from shared.domain.site import Site
-from shared.ports.model_store import ModelManifest, Promotion
+from shared.ports.model_store import POOL, ModelManifest, Promotion
 from shared.ports.progress_store import Progress
 from shared.runtime.resources import Resources
 from tests.unit.api.conftest import Client
@@ -16,6 +16,20 @@ from tests.unit.api.homes import NEWEST
 
 ASK = {"site_id": "home", "target": "load"}
 EVALUATION = EvaluationDocument.model_validate(examples.MODELS["evaluation"])
+
+
+def test_what_all_sites_share_is_told_beside_the_models_of_one(client: Client, home: Site, resources: Resources):
+    manifest = ModelManifest(
+        owner=POOL, target=Target.LOAD, model_name="pool_load", model_version="p1", trained_at=NEWEST, data_start=NEWEST, data_end=NEWEST,
+        catalog_version="c1", features=("hour_local",), metrics={"sites": 12.0},
+    )  # fmt: skip
+    resources.models.save(manifest, {"pool.json": b"{}"})
+    promotion = Promotion(model_version="p1", promoted_at=NEWEST, reason="learned from 12 sites")
+    resources.models.promote(owner=POOL, target=Target.LOAD, promotion=promotion)
+    moment = NEWEST.isoformat()
+    assert client.get("/v1/models", params=ASK).json()["pool"] == {
+        "model_version": "p1", "trained_at": moment, "data_end": moment, "sites": 12,
+    }  # fmt: skip
 
 
 def store(resources: Resources, version: str, *, days_old: int, evaluation: EvaluationDocument | None = EVALUATION) -> None:
@@ -35,7 +49,7 @@ def promote(resources: Resources, version: str | None, reason: str) -> None:
 
 def test_a_site_without_models_has_an_empty_list(client: Client, home: Site):
     answer = client.get("/v1/models", params=ASK).json()
-    assert answer == ASK | {"champion": None, "items": [], "promotions": [], "drift": None, "evaluation": None}
+    assert answer == ASK | {"champion": None, "items": [], "promotions": [], "pool": None, "drift": None, "evaluation": None}
 
 
 def test_the_champion_comes_with_its_stored_evaluation_and_history(client: Client, home: Site, resources: Resources):

@@ -47,6 +47,9 @@ class Fleet:
         self.cloud.sites.put(replace(a_site(resolution=HOUR, live=False), site_id=site_id))
         self.cloud.features.write(site_id=site_id, catalog=a_catalog(), rows=table)
 
+    def train(self, site_id: str, now):
+        return next(each for each in self.service.train(site_id=site_id, now=now).targets if each.target is Target.LOAD)
+
     def forecast(self, site_id: str):
         return next(each for each in self.service.forecast(site_id=site_id, now=NOW).forecasts if each.target is Target.LOAD)
 
@@ -83,6 +86,22 @@ def test_where_many_share_a_model_a_site_adapts_to_it_and_fits_nothing_of_its_ow
     assert forecast.skill == pytest.approx(load.skill)
 
 
+@pytest.mark.parametrize(("site_id", "spoilt"), [("home-2", True), ("home-3", False)])
+def test_a_site_that_adapts_what_all_share_is_watched_and_gives_way_to_a_baseline_that_does_better(fleet, site_id, spoilt):
+    before = fleet.train(site_id, NOW)
+    assert (before.model_name, before.promoted) == ("pooled", True)
+    table = a_table(days=DAYS + 9, seed=int(site_id[-1]))
+    table["load_kw"] *= 1 + int(site_id[-1]) % 3
+    if spoilt:  # another home, from one day to the next
+        moved_in = slice(DAYS * 24, (DAYS + 9) * 24 - 1)
+        table.loc[moved_in, "load_kw"] = 5.0 + 3.0 * (table.loc[moved_in, "hour_local"] % 2)
+    fleet.cloud.features.write(site_id=site_id, catalog=a_catalog(), rows=table)
+    load = fleet.train(site_id, NOW + timedelta(days=9))
+    assert (load.drift is not None) is spoilt
+    serves = fleet.models.champion(owner=site_id, target=Target.LOAD)
+    assert serves == (None if spoilt else load.model_version if load.promoted else before.model_version)
+
+
 def test_a_pool_that_cannot_be_read_is_told_and_something_else_serves(tmp_path):
     fleet = Fleet(tmp_path, homes=LEAST_SITES)
     fleet.service.train_pools(now=NOW)
@@ -114,3 +133,12 @@ def test_of_several_processes_one_trains_what_sites_share_and_again_after_a_day(
 
     assert [look(NOW), look(NOW + timedelta(hours=23)), look(NOW + timedelta(days=1))] == [1, 1, 2]
     fleet.cloud.close()
+
+
+def test_status_tells_what_is_shared_and_that_a_newcomer_is_served_by_it(fleet):
+    assert [(each.target, each.model_version, each.sites) for each in fleet.service.pools()] == [
+        (each.target, each.model_version, ENOUGH_SITES) for each in fleet.trained
+    ]
+    load = fleet.service.status(site_id="newcomer", now=NOW).targets[0]
+    assert (load.model_name, load.model_version) == ("pooled", fleet.trained[0].model_version)
+    assert "no model has been trained yet" in load.problems
