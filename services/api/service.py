@@ -192,6 +192,7 @@ class ApiService:
         """Delete a site with all that belongs to it."""
         self.site(site_id=site_id)
         self._sites.delete(site_id)
+        self._models.forget(site_id)
 
     def tariff(self, *, site_id: str) -> Tariff:
         """The tariff in force at a site."""

@@ -102,6 +102,12 @@ class _Steps:
         """The training that is due now; one that fails is tried anew in the next hour."""
         return Job(kind=JobKind.TRAINING, site_id=site.site_id, slot=slot_of(floor_to(self.clock.now_at(site), FORECAST_EVERY)))
 
+    def forget_gone(self) -> Sequence[Event]:
+        """Models outlive their site where it was deleted by a process that does not see them."""
+        for owner in self.service.forget_gone():
+            logger("forecaster").info("models of a site that is gone were removed", site_id=owner)
+        return ()
+
     def is_training_due(self, site: Site) -> bool:
         return self.service.is_training_due(site_id=site.site_id, now=self.clock.now_at(site))
 
@@ -185,6 +191,7 @@ def parts(service: ForecastService, *, jobs: JobRegister, clock: Clock, test_sha
             Timer(name="forecaster.forecast", every=FORECAST_EVERY, step=forecast_all),
             Timer(name="forecaster.train", every=TRAIN_LOOK, step=train_due),
             Timer(name="forecaster.pool", every=TRAIN_LOOK, step=pool_due),
+            Timer(name="forecaster.retention", every=FORECAST_EVERY, step=steps.forget_gone),
             forecasts.timer,
             trainings.timer,
             pools.timer,

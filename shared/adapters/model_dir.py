@@ -101,9 +101,18 @@ class ModelDir:
 
     def delete(self, *, owner: str, target: Target, model_version: str) -> None:
         """The version disappears whole, by one rename, before its files do."""
-        folder = self._folder(owner, target, model_version)
         if self.champion(owner=owner, target=target) == model_version:
             raise InvalidValueError("model_version", model_version, "serves and cannot be deleted; promote another one first")
+        self._remove(self._folder(owner, target, model_version))
+
+    def owners(self) -> list[str]:
+        with self._disk():
+            return sorted(entry.name for entry in self._path.iterdir() if entry.name[0] != ".") if self._path.is_dir() else []
+
+    def forget(self, owner: str) -> None:
+        self._remove(self._owned(owner))
+
+    def _remove(self, folder: Path) -> None:
         with self._disk():
             require_lease()
             doomed = self._path / ".incoming" / uuid4().hex
@@ -112,10 +121,13 @@ class ModelDir:
                 folder.rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
 
-    def _folder(self, owner: str, target: Target, model_version: str | None = None) -> Path:
+    def _owned(self, owner: str) -> Path:
         if owner != POOL:
             require_identifier("owner", owner)
-        folder = self._path / owner / Target(target).value / "versions"
+        return self._path / owner
+
+    def _folder(self, owner: str, target: Target, model_version: str | None = None) -> Path:
+        folder = self._owned(owner) / Target(target).value / "versions"
         if model_version is None:
             return folder
         require_identifier("model_version", model_version)

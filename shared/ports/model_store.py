@@ -81,3 +81,11 @@ class ModelStore(Protocol):
     def delete(self, *, owner: str, target: Target, model_version: str) -> None:
         """Remove a version; one that is not there is none. Raises `InvalidValueError` for the champion."""
         ...
+
+    def owners(self) -> list[str]:
+        """Whose models there are, sorted."""
+        ...
+
+    def forget(self, owner: str) -> None:
+        """Remove an owner's models and the history of who served; one that is not there is none."""
+        ...

@@ -123,6 +123,24 @@ def test_the_champion_cannot_be_deleted(store):
     assert store.versions(**KEY) == []
 
 
+def test_what_an_owner_had_is_forgotten_whole_and_others_keep_theirs(store):
+    assert store.owners() == []
+    for owner in ("home", "cottage", POOL):
+        store.save(a_manifest("v1", owner=owner), FILES)
+        store.promote(owner=owner, target=Target.LOAD, promotion=a_promotion("v1"))
+    assert store.owners() == sorted(["home", "cottage", POOL])
+    for _ in range(2):
+        store.forget("home")
+        assert store.owners() == sorted(["cottage", POOL])
+    assert store.versions(**KEY) == []
+    assert store.promotions(**KEY) == []
+    store.save(a_manifest("v1"), FILES)
+    assert store.champion(**KEY) is None
+    assert store.champion(owner="cottage", target=Target.LOAD) == "v1"
+    with pytest.raises(InvalidValueError, match="owner"):
+        store.forget("../home")
+
+
 def test_the_pool_owns_models_beside_those_of_sites(store):
     pool = {"owner": POOL, "target": Target.LOAD}
     store.save(a_manifest("v1"), FILES)

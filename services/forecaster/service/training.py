@@ -18,7 +18,7 @@ from services.forecaster.service.tables import SiteTable
 from shared.contracts.evaluations import EVALUATION_FILE
 from shared.domain.forecast import Target
 from shared.domain.time import floor_to, instant64
-from shared.ports.model_store import Promotion
+from shared.ports.model_store import POOL, Promotion
 from shared.ports.progress_store import Progress
 
 DEFAULT_TEST_SHARE = 0.25
@@ -92,6 +92,14 @@ class Trainer(Standing):
             planned_fits(series, now=series.index_of(instant64(now)), test_share=test_share, kinds=self._kinds(table, series.target))
             for series in every
         )
+
+    def forget_gone(self) -> list[str]:
+        """Remove the models of sites that are there no more, and say whose; nothing where no site is known, which is hardly meant."""
+        known = {site.site_id for site in self._sites.list()}
+        gone = [owner for owner in self._models.owners() if known and owner not in {*known, POOL}]
+        for owner in gone:
+            self._models.forget(owner)
+        return gone
 
     def train_pools(self, *, now: datetime, threads: int = 1) -> list[PoolTraining]:
         """Learn anew what all sites have in common; each site adapts to it when it is trained next."""

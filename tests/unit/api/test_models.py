@@ -66,6 +66,13 @@ def test_the_champion_comes_with_its_stored_evaluation_and_history(client: Clien
     assert answer["evaluation"]["verdict"] == "of the champion"
 
 
+def test_a_deleted_site_leaves_no_model(client: Client, home: Site, resources: Resources):
+    store(resources, "new", days_old=1)
+    promote(resources, "new", "better than median_7d")
+    assert client.delete("/v1/sites/home").status_code == 204
+    assert resources.models.owners() == []
+
+
 def test_where_a_baseline_serves_the_newest_evaluation_tells_why(client: Client, home: Site, resources: Resources):
     store(resources, "new", days_old=1)
     promote(resources, "new", "better than median_7d")

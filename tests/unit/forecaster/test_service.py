@@ -273,3 +273,11 @@ def test_status_tells_what_serves_and_how_fresh_it_is(trained):
     assert status.features_until is not None
     assert status.targets[0].issued_at == NOW
     assert status.targets[0].model_version
+
+
+def test_models_of_a_site_that_is_gone_are_removed_and_never_those_of_all(trained):
+    trained.cloud.sites.delete("home")
+    assert trained.service.forget_gone() == []
+    trained.cloud.sites.put(a_site("cottage"))
+    assert trained.service.forget_gone() == ["home"]
+    assert trained.models.owners() == []
