@@ -4,11 +4,14 @@ Seeded: the same rows and seed give the same weights on the same machine.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 Matrix = NDArray[np.float32]
 
@@ -63,10 +66,22 @@ class Network:
     def quantiles(self, columns: Matrix) -> Matrix:
         """Shape (rows, levels), non-decreasing along a row."""
         values = self.scaling.inputs(columns)
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            values = np.maximum(values @ weight + bias, np.float32(0.0))
-        ordered: Matrix = np.sort(values @ self.weights[-1] + self.biases[-1], axis=1)
+        with _one_thread():
+            for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+                values = np.maximum(values @ weight + bias, np.float32(0.0))
+            ordered: Matrix = np.sort(values @ self.weights[-1] + self.biases[-1], axis=1)
         return ordered
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Products of matrices this small by one thread: with more they wait for each other, over ten times as long on busy cores."""
+    limited: AbstractContextManager[object] = _blas().limit(limits=1)
+    return limited
 
 
 def fit(columns: Matrix, actual: NDArray[np.floating], *, levels: Sequence[float], seed: int, epochs: int = EPOCHS) -> Network:
@@ -80,10 +95,11 @@ def fit(columns: Matrix, actual: NDArray[np.floating], *, levels: Sequence[float
     weights[-1] *= np.float32(0.1)
     biases = [np.zeros(size, dtype=np.float32) for size in sizes[1:]]
     adam = _Adam.of([*weights, *biases], decayed=len(weights), steps=epochs * -(-len(inputs) // BATCH))
-    for _ in range(epochs):
-        for rows in np.array_split(rng.permutation(len(inputs)), -(-len(inputs) // BATCH)):
-            layers, masks = _forward(inputs[rows], weights, biases, rng)
-            adam.move(_gradients(_slope(layers.pop(), targets[rows], tau), layers, masks, weights))
+    with _one_thread():
+        for _ in range(epochs):
+            for rows in np.array_split(rng.permutation(len(inputs)), -(-len(inputs) // BATCH)):
+                layers, masks = _forward(inputs[rows], weights, biases, rng)
+                adam.move(_gradients(_slope(layers.pop(), targets[rows], tau), layers, masks, weights))
     return Network(levels=tuple(levels), scaling=scaling, weights=tuple(weights), biases=tuple(biases))
 
 

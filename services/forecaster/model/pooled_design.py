@@ -7,6 +7,7 @@ Invariants, held by a property test:
 4. Rows are independent: the same triple gives the same row in whatever company.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,8 @@ RECENCY = 0.85
 RECENT_HOURS = (1, 3, 6, 12)
 RECENT_DAYS = (1, 2, 3, 7, 14)
 NEIGHBOURS = (-3, -2, -1, 1, 2, 3)
+NIGHT_UNTIL = 6.0
+"""Local hour."""
 AHEAD = ("hour_local", "weekday", "year_sin", "year_cos", "sun_elevation_deg")
 
 
@@ -44,39 +47,88 @@ class PooledDesign:
     """kW, shape (rows,), above 0: a forecast of the pooled model times this is in kW."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Rows wanted of a series, with `known <= step`; each row's history begins at `since` (None: with the series)."""
+
+    series: Series
+    known: Indices
+    step: Indices
+    since: Indices | None = None
+
+
 def pooled_design(series: Series, *, known: Indices, step: Indices, since: Indices | None = None) -> PooledDesign:
-    """Rows for a series with `known <= step`; `since` is where each row's history begins (default: that of the series)."""
-    history = _History.of(series, known, np.zeros_like(known) if since is None else since)
-    measured = history.mean(known - LEVEL_DAYS * series.per_day, known)
+    """`pooled_designs` of one series."""
+    return pooled_designs([Asked(series=series, known=known, step=step, since=since)])
+
+
+def pooled_designs(asked: Sequence[Asked]) -> PooledDesign:
+    """The rows of at least one series, all of one resolution, in their order; far cheaper than one by one where each has few."""
+    history = _History.of(asked)
+    measured = history.mean(history.known - LEVEL_DAYS * history.per_day, history.known)
     level = np.maximum(np.where(np.isfinite(measured), measured, UNKNOWN_LEVEL_KW), LEAST_LEVEL_KW)
-    sized = _same_hour(series, history, step) | _recent(series, history)
+    sized = _same_hour(history) | _recent(history)
     columns = {name: values / level for name, values in sized.items()}
-    columns |= _habits(series, known, history.since)
-    columns |= _calendar(series, known, step)
+    columns |= _habits(history)
+    columns |= _calendar(history)
     matrix = np.column_stack([values.astype(np.float32) for values in columns.values()])
     return PooledDesign(names=tuple(columns), matrix=matrix, level=level)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _History:
-    """The values that each row may read."""
+    """Series one after another, and the values of them that each row may read. Indices count from the first value of the first series."""
 
+    asked: Sequence[Asked]
+    per_hour: int
     values: Values
     sums: Values
+    """Before each value of a series and after its last: a series has one more of them than values."""
     counts: Values
-    known: Indices
+    off: NDArray[np.bool_]
+    shift: Indices
+    number: Indices
+    """Of each row's series, shape (rows,), as what follows."""
+    first: Indices
+    last: Indices
+    """The first and the last index of the row's series."""
     since: Indices
+    known: Indices
+    step: Indices
 
     @staticmethod
-    def of(series: Series, known: Indices, since: Indices) -> "_History":
-        finite = np.isfinite(series.values)
-        sums = np.concatenate([[0.0], np.cumsum(np.where(finite, series.values, 0.0))])
-        counts = np.concatenate([[0.0], np.cumsum(finite)])
-        return _History(values=series.values, sums=sums, counts=counts, known=known, since=np.maximum(since, 0))
+    def of(asked: Sequence[Asked]) -> "_History":
+        every = [each.series for each in asked]
+        rows = [len(each.step) for each in asked]
+        ends = np.cumsum([each.count for each in every])
+        first = np.repeat(ends - [each.count for each in every], rows)
+        finite = [np.isfinite(each.values) for each in every]
+        known = first + np.concatenate([each.known for each in asked])
+        since = np.concatenate([np.zeros_like(each.known) if each.since is None else np.maximum(each.since, 0) for each in asked])
+        return _History(
+            asked=asked,
+            per_hour=every[0].per_hour,
+            values=np.concatenate([each.values for each in every]),
+            # each series for itself: rows are the same in whatever company
+            sums=np.concatenate([_before_each(np.where(some, each.values, 0.0)) for each, some in zip(every, finite, strict=True)]),
+            counts=np.concatenate([_before_each(some.astype(np.float64)) for some in finite]),
+            off=np.concatenate([_off(each) for each in every]),
+            shift=np.concatenate([each.local_shift for each in every]),
+            number=np.repeat(np.arange(len(every)), rows),
+            first=first,
+            last=np.repeat(ends - 1, rows),
+            since=first + since,
+            known=known,
+            step=first + np.concatenate([each.step for each in asked]),
+        )
+
+    @property
+    def per_day(self) -> int:
+        return 24 * self.per_hour
 
     def at(self, index: Indices) -> Grid:
         """Values at indices of shape (rows, n)."""
-        return np.where(self._may_read(index), self.values[np.clip(index, 0, len(self.values) - 1)], np.nan)
+        return np.where(self._may_read(index), self.values[self.inside(index)], np.nan)
 
     def around(self, index: Indices, *, half: int) -> Grid:
         """Means of `half` steps either side of indices of shape (rows, n); NaN where the middle may not be read."""
@@ -84,27 +136,41 @@ class _History:
 
     def mean(self, low: Indices, high: Indices) -> Grid:
         """Means of `[low, high)`, of shape (rows,) or (rows, n), cut at what may be read; NaN for none."""
-        since, known = (self.since, self.known) if low.ndim == 1 else (self.since[:, None], self.known[:, None])
+        since, known, number = (each if low.ndim == 1 else each[:, None] for each in (self.since, self.known, self.number))
         low = np.minimum(np.maximum(low, since), known)
-        high = np.maximum(np.minimum(high, known), low)
+        high = np.maximum(np.minimum(high, known), low) + number
+        low = low + number
         count = self.counts[high] - self.counts[low]
         means: Grid = np.divide(self.sums[high] - self.sums[low], count, out=np.full(count.shape, np.nan), where=count > 0)
         return means
+
+    def inside(self, index: Indices) -> Indices:
+        """Indices of shape (rows, n), those outside of a row's series moved to its edge."""
+        moved: Indices = np.minimum(np.maximum(index, self.first[:, None]), self.last[:, None])
+        return moved
+
+    def ahead(self, name: str) -> Values:
+        """A column known ahead, of each row's step."""
+        return np.concatenate([each.series.ahead_or_nan(name)[each.step] for each in self.asked])
 
     def _may_read(self, index: Indices) -> NDArray[np.bool_]:
         may: NDArray[np.bool_] = (index >= self.since[:, None]) & (index < self.known[:, None])
         return may
 
 
-def _same_hour(series: Series, history: _History, step: Indices) -> dict[str, Values]:
+def _before_each(values: Values) -> Values:
+    """The sum of the values before each, and of all."""
+    return np.concatenate([[0.0], np.cumsum(values)])
+
+
+def _same_hour(history: _History) -> dict[str, Values]:
     """The same local time on the newest days that are known there: each, their order statistics, and days of the same type."""
-    per_day, shift = series.per_day, series.local_shift
+    per_day, shift, step = history.per_day, history.shift, history.step
     first = (step - history.known) // per_day + 1
     earlier = step[:, None] - (first[:, None] + np.arange(DAYS)) * per_day
-    index = earlier + shift[step][:, None] - shift[np.clip(earlier, 0, series.count - 1)]
-    lags, smooth = history.at(index), history.around(index, half=series.per_hour)
-    off = _off(series)
-    same_type = off[np.clip(index, 0, series.count - 1)] == off[step][:, None]
+    index = earlier + shift[step][:, None] - shift[history.inside(earlier)]
+    lags, smooth = history.at(index), history.around(index, half=history.per_hour)
+    same_type = history.off[history.inside(index)] == history.off[step][:, None]
     weeks = (-first % WEEK)[:, None] + WEEK * np.arange(DAYS // WEEK)
     same_weekday, smooth_weekday = np.take_along_axis(lags, weeks, axis=1), np.take_along_axis(smooth, weeks, axis=1)
     typed, typed_smooth = np.where(same_type, lags, np.nan), np.where(same_type, smooth, np.nan)
@@ -112,7 +178,7 @@ def _same_hour(series: Series, history: _History, step: Indices) -> dict[str, Va
     columns = {f"day_{k + 1}": lags[:, k] for k in range(WEEK)}
     columns |= {f"week_{k + 1}": same_weekday[:, k] for k in range(3)}
     columns |= {f"smooth_{k + 1}": smooth[:, k] for k in range(3)}
-    columns |= {f"day_1_{o:+d}h": history.at(index[:, :1] + o * series.per_hour)[:, 0] for o in NEIGHBOURS}
+    columns |= {f"day_1_{o:+d}h": history.at(index[:, :1] + o * history.per_hour)[:, 0] for o in NEIGHBOURS}
     columns |= {
         "weeks_mean": _mean(same_weekday),
         "smooth_week_1": smooth_weekday[:, 0],
@@ -134,9 +200,9 @@ def _same_hour(series: Series, history: _History, step: Indices) -> dict[str, Va
     return columns
 
 
-def _recent(series: Series, history: _History) -> dict[str, Values]:
+def _recent(history: _History) -> dict[str, Values]:
     """The levels measured last, and how far they are from the usual ones at those times of day."""
-    known, per_hour, per_day = history.known, series.per_hour, series.per_day
+    known, per_hour, per_day = history.known, history.per_hour, history.per_day
     before = np.arange(1, WEEK + 1) * per_day
     columns: dict[str, Values] = {}
     for hours in RECENT_HOURS:
@@ -150,14 +216,19 @@ def _recent(series: Series, history: _History) -> dict[str, Values]:
     return columns
 
 
-def _habits(series: Series, known: Indices, since: Indices) -> dict[str, Values]:
+def _habits(history: _History) -> dict[str, Values]:
     """What kind of site it is, from the days that were complete at `known`; one computation for each such day."""
-    ends, place = np.unique(np.column_stack([known // series.per_day * series.per_day, since]), axis=0, return_inverse=True)
-    off, hour = _off(series), series.ahead_or_nan("hour_local")
-    table = np.full((len(ends), len(_HABITS)), np.nan)
-    for row, (end, begin) in zip(table, ends, strict=True):
-        window = slice(max(begin, end - HABIT_DAYS * series.per_day), end)
-        row[:] = _habits_of(series.values[window], night=hour[window] < 6, off=off[window], per_day=series.per_day)
+    complete = (history.known - history.first) // history.per_day * history.per_day
+    begins, width = history.since - history.first, len(history.values) + 1
+    keys, place = np.unique((history.number * width + complete) * width + begins, return_inverse=True)
+    table = np.full((len(keys), len(_HABITS)), np.nan)
+    nights = [each.series.ahead_or_nan("hour_local") < NIGHT_UNTIL for each in history.asked]
+    offs = [_off(each.series) for each in history.asked]
+    for row, key in zip(table, keys, strict=True):
+        (number, end), begin = divmod(key // width, width), key % width
+        window = slice(max(begin, end - HABIT_DAYS * history.per_day), end)
+        values = history.asked[number].series.values[window]
+        row[:] = _habits_of(values, night=nights[number][window], off=offs[number][window], per_day=history.per_day)
     return {name: table[place, k] for k, name in enumerate(_HABITS)}
 
 
@@ -191,12 +262,12 @@ def _mean_of(values: Values) -> float:
     return float(finite.mean()) if len(finite) else float("nan")
 
 
-def _calendar(series: Series, known: Indices, step: Indices) -> dict[str, Values]:
-    off, last, day = _off(series), series.count - 1, series.per_day
-    days = {"off": step, "off_before": np.clip(step - day, 0, last), "off_after": np.clip(step + day, 0, last)}
-    columns = {name: series.ahead_or_nan(name)[step] for name in AHEAD}
-    columns |= {name: off[index].astype(np.float64) for name, index in days.items()}
-    return columns | {"lead_hours": (step - known) / series.per_hour}
+def _calendar(history: _History) -> dict[str, Values]:
+    step, day = history.step, history.per_day
+    days = {"off": step, "off_before": np.maximum(step - day, history.first), "off_after": np.minimum(step + day, history.last)}
+    columns = {name: history.ahead(name) for name in AHEAD}
+    columns |= {name: history.off[index].astype(np.float64) for name, index in days.items()}
+    return columns | {"lead_hours": (step - history.known) / history.per_hour}
 
 
 def _off(series: Series) -> NDArray[np.bool_]:
@@ -229,7 +300,9 @@ class _Ordered:
 
 def _mean(values: Grid, weights: Values | None = None) -> Values:
     """Mean of the finite values of each row, weighted by column; NaN for none."""
-    weight = np.isfinite(values) * (np.ones(values.shape[1]) if weights is None else weights)
-    total = weight.sum(axis=1)
-    means: Values = np.divide((np.nan_to_num(values) * weight).sum(axis=1), total, out=np.full(len(values), np.nan), where=total > 0)
+    finite = np.isfinite(values)
+    known = np.where(finite, values, 0.0)
+    total = finite.sum(axis=1, dtype=np.float64) if weights is None else (finite * weights).sum(axis=1)
+    weighed = known if weights is None else known * weights
+    means: Values = np.divide(weighed.sum(axis=1), total, out=np.full(len(values), np.nan), where=total > 0)
     return means

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -7,8 +8,8 @@ from hypothesis import strategies as st
 
 from services.forecaster.model import pool, solar
 from services.forecaster.model.history import History
-from services.forecaster.model.pool import WORDS_FILE, Pool
-from services.forecaster.model.pooled_design import UNKNOWN_LEVEL_KW, pooled_design
+from services.forecaster.model.pool import ROWS_TOGETHER, WORDS_FILE, Pool
+from services.forecaster.model.pooled_design import UNKNOWN_LEVEL_KW, Asked, pooled_design, pooled_designs
 from services.forecaster.model.quantile import UnreadableModelError
 from services.forecaster.model.split import pairs
 from shared.domain.forecast import QUANTILE_LEVELS, Target
@@ -75,6 +76,36 @@ def test_rows_are_the_same_in_whatever_company():
     for place in (0, 50, len(rows) - 1):
         alone = pooled_design(series, known=rows.known[[place]], step=rows.step[[place]])
         np.testing.assert_array_equal(alone.matrix[0], together.matrix[place])
+
+
+@settings(max_examples=10, deadline=None)
+@given(sites=st.lists(st.tuples(st.integers(0, 5), st.integers(0, NOW), st.integers(0, 40)), min_size=1, max_size=5))
+def test_rows_of_many_sites_are_those_of_each_to_the_last_bit(sites):
+    asked = []
+    for seed, known, days in sites:
+        series = a_series(Target.LOAD, table=a_table(seed=seed))
+        step = np.arange(known, min(known + 48, series.count))
+        asked.append(Asked(series=series, known=np.full(len(step), known), step=step, since=np.full(len(step), max(0, known - days * DAY))))
+    together = pooled_designs(asked)
+    alone = [pooled_design(each.series, known=each.known, step=each.step, since=each.since) for each in asked]
+    np.testing.assert_array_equal(together.matrix, np.concatenate([each.matrix for each in alone]))
+    np.testing.assert_array_equal(together.level, np.concatenate([each.level for each in alone]))
+
+
+def test_sites_forecast_together_are_forecast_as_each_alone(load_pool):
+    coarse = a_series(Target.LOAD)
+    finer = replace(coarse, step=timedelta(minutes=30))
+    histories = [*homes(), History(series=finer, known=NOW), *homes(count=2)]
+    often = np.arange(20 * DAY, NOW, 3)
+    rows = [pairs(each.series, ISSUES if number % 2 else often, hours=20) for number, each in enumerate(histories)]
+    assert sum(map(len, rows)) > ROWS_TOGETHER
+    many = load_pool.quantiles_many(histories, rows)
+    for said_together, history, wanted in zip(many, histories, rows, strict=True):
+        np.testing.assert_allclose(said_together, load_pool.quantiles(history, wanted), rtol=1e-5, atol=1e-6)
+
+
+def test_no_site_has_no_forecast(load_pool):
+    assert load_pool.quantiles_many([], []) == []
 
 
 def test_it_forecasts_a_site_that_it_has_never_seen_better_than_yesterday(load_pool):
