@@ -51,7 +51,7 @@ class Learned:
     def skill_on(self, home: HourlyHome) -> float:
         """The same models on the same issues of another home, whose hours are those of this one."""
         other = series_of(home, self.series.target, until=self.first)
-        moved = [forecast_fold(other, fold, own.ensemble) for fold, own in zip(self.folds, self.tested, strict=True)]
+        moved = [forecast_fold(other, fold, own.model) for fold, own in zip(self.folds, self.tested, strict=True)]
         return _skill(other, moved, first=self.first)
 
 

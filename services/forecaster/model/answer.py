@@ -1,6 +1,6 @@
 """From a forecaster to whole forecasts: every step of the horizon of many issues at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from services.forecaster.model.history import History
 from services.forecaster.model.series import Indices, Series
 from services.forecaster.model.split import HORIZON_HOURS, Pairs, to_forecast
-from shared.domain.forecast import QUANTILE_LEVELS
+from shared.domain.forecast import QUANTILE_LEVELS, Target
 
 Matrix = NDArray[np.float64]
 CHUNK_ROWS = 60_000
@@ -20,6 +20,27 @@ class Forecaster(Protocol):
 
     def quantiles(self, history: History, pairs: Pairs) -> Matrix:
         """Quantiles at `QUANTILE_LEVELS` in the unit of the target, shape (rows, levels), non-decreasing along a row."""
+        ...
+
+
+class Model(Forecaster, Protocol):
+    """A forecaster that can be stored."""
+
+    @property
+    def name(self) -> str:
+        """Of its kind."""
+        ...
+
+    @property
+    def target(self) -> Target: ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What it reads."""
+        ...
+
+    def to_files(self) -> Mapping[str, bytes]:
+        """Bytes by file name; JSON, UBJSON or numbers alone."""
         ...
 
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from services.forecaster.model.adapted import LEAST_SHARE, Adapted, Shared, blended
 from services.forecaster.model.conformal import Band
 from services.forecaster.model.design import design
-from services.forecaster.model.ensemble import shares_by_loss
+from services.forecaster.model.ensemble import BandedBaselines, shares_by_loss
 from services.forecaster.model.history import History
 from services.forecaster.model.judged import Judged
-from services.forecaster.model.limits import dark_steps, limits, local_hours
+from services.forecaster.model.limits import dark_steps, local_hours
 from services.forecaster.model.metrics import pinball
 from services.forecaster.model.series import Series, Values
 from services.forecaster.model.split import Fold, pairs
@@ -49,22 +49,25 @@ class Following:
         table = design(series, known=rows.known, step=rows.step)
         hour, dark = local_hours(series)[rows.step], dark_steps(series)[rows.step]
         actual, lead = series.values[rows.step], rows.lead_hours(series)
+        before, shares = baselines_at(series, until=fold.until, rating_kw=self._rating_kw, seed=self._seed), self._shares(until=fold.until)
+        ready = self._adapted(shared, before, shares)
         banded = self._followed(shared.quantiles(history, rows), actual, rows.issue, (lead < 24.0) & ~dark)
-        before = baselines_at(series, until=fold.until, rating_kw=self._rating_kw, seed=self._seed)
         own, others = before.limits.apply(banded, dark), before.quantiles(table, hour=hour, dark=dark)
-        quantiles = blended(own, others, self._shares(until=fold.until))
-        judged = Judged(pairs=rows, actual=actual, lead_hours=lead, dark=dark, quantiles=quantiles, baselines=others)
+        quantiles = blended(own, others, shares)
+        judged = Judged(model=ready, pairs=rows, actual=actual, lead_hours=lead, dark=dark, quantiles=quantiles, baselines=others)
         self._past.append((judged, own))
         return judged
 
     def adapted(self, shared: Shared, *, now: int) -> Adapted:
         """The model of the site by what is known at step `now`."""
-        series, shares = self._series, self._shares(until=now)
-        recent = baselines_at(series, until=now, rating_kw=self._rating_kw, seed=self._seed)
+        recent = baselines_at(self._series, until=now, rating_kw=self._rating_kw, seed=self._seed)
+        return self._adapted(shared, recent, self._shares(until=now))
+
+    def _adapted(self, shared: Shared, recent: BandedBaselines, shares: Mapping[str, float]) -> Adapted:
         return Adapted(
             shared=shared,
-            target=series.target,
-            limits=limits(series, known=_known(series, now), rating_kw=self._rating_kw),
+            target=self._series.target,
+            limits=recent.limits,
             band=self._band,
             bands={name: recent.bands[name] for name in shares},
             shares=shares,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.forecaster.model.answer import Model
 from services.forecaster.model.series import Values
 from services.forecaster.model.split import Pairs
 
@@ -15,6 +16,8 @@ Matrix = NDArray[np.float64]
 class Judged:
     """The rows of some issues; quantiles are of shape (rows, levels)."""
 
+    model: Model
+    """What stood ready at the first of them."""
     pairs: Pairs
     actual: Values
     """NaN where nothing was measured."""

@@ -1,37 +1,15 @@
 """A kind of model: how it is tried by rolling origin, and what it leaves to serve."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.forecaster.model.answer import Forecaster
+from services.forecaster.model.answer import Model
 from services.forecaster.model.ensemble import Ensemble
 from services.forecaster.model.judged import Judged
 from services.forecaster.model.series import Series
 from services.forecaster.model.split import Fold
 from services.forecaster.model.training import Progress, fit_all, forecast_folds, tuned
-from shared.domain.forecast import Target
-
-
-class Model(Forecaster, Protocol):
-    """A forecaster that can be stored."""
-
-    @property
-    def name(self) -> str:
-        """Of its kind."""
-        ...
-
-    @property
-    def target(self) -> Target: ...
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """What it reads."""
-        ...
-
-    def to_files(self) -> Mapping[str, bytes]:
-        """Bytes by file name; JSON, UBJSON or numbers alone."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,6 +88,7 @@ def _judged(series: Series, fold: Fold, fitted: PriceByDays, *, rating_kw: float
     table = design(series, known=rows.known, step=rows.step)
     hour, dark = local_hours(series)[rows.step], dark_steps(series)[rows.step]
     return Judged(
+        model=fitted,
         pairs=rows,
         actual=series.values[rows.step],
         lead_hours=rows.lead_hours(series),

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.forecaster.model.answer import Model
 from services.forecaster.model.contest import Contest, contest
 from services.forecaster.model.drift import Reference, alarms, daily, reference_of
 from services.forecaster.model.gate import Bills, Duel, Record, Return, Verdict, decide, step_back
 from services.forecaster.model.history import History
 from services.forecaster.model.judged import Judged
-from services.forecaster.model.kind import Kind, Model, OwnEnsemble
+from services.forecaster.model.kind import Kind, OwnEnsemble
 from services.forecaster.model.limits import local_hours
 from services.forecaster.model.metrics import pinball, pinball_losses, pit_density, reliability, skill
 from services.forecaster.model.scores import MODEL, WHOLE, Outcomes, Score, outcomes
@@ -122,7 +123,7 @@ def train(
     proven = [(model, tested, scored) for model, tested in counted if (scored := outcomes(tested, known=known)) is not None]
     if not proven:
         return _no_model("no day of the test was measured")
-    model, tested, scored = min(proven, key=lambda each: _against_baselines(each[2]))
+    model, tested, scored = min(proven, key=lambda each: each[2].against_baselines())
     losses = scored.losses()
     verdict = decide(loss=losses.pop(MODEL), baseline_losses=losses, duel=_duel(series, scored, champion))
     rivals = contest(
@@ -158,13 +159,6 @@ def planned_fits(series: Series, *, now: int, test_share: float, kinds: Sequence
 def _begins(fold: Judged, first: int) -> bool:
     """Whether it counts: it holds something and is no rehearsal."""
     return len(fold.pairs) > 0 and int(fold.pairs.issue[0]) >= first
-
-
-def _against_baselines(scored: Outcomes) -> float:
-    """Loss over that of the best baseline on the same rows."""
-    losses = scored.losses()
-    own, best = losses.pop(MODEL), min(losses.values())
-    return own / best if best > 0 else float("inf")
 
 
 def _folds(series: Series, *, first: int, now: int) -> list[Fold]:

@@ -57,6 +57,12 @@ class Outcomes:
         """Mean pinball loss of each forecaster over all rows."""
         return {name: metrics.pinball(self.actual, values, QUANTILE_LEVELS) for name, values in self.quantiles.items()}
 
+    def against_baselines(self) -> float:
+        """Loss of the model over that of the best baseline on the same rows."""
+        losses = self.losses()
+        own, best = losses.pop(MODEL), min(losses.values())
+        return own / best if best > 0 else float("inf")
+
     def scores(self) -> list[Score]:
         """Every forecaster at every horizon that has rows."""
         return self._table({label: self._within(*edges) for label, edges in HORIZONS.items()})

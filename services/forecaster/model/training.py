@@ -34,7 +34,7 @@ LEAST_ROWS = 200
 class Tested(Judged):
     """A fold's forecasts by an ensemble, with what its parts said."""
 
-    ensemble: Ensemble
+    model: Ensemble
     """Tuned by the folds before it."""
     trees: Matrix
     base: Matrix
@@ -115,7 +115,7 @@ def forecast_fold(series: Series, fold: Fold, fitted: Ensemble) -> Tested:
     own = fitted.trees.finish(mix(trees, base, fitted.trees.weight), dark=dark, lead_hours=lead_hours)
     others = fitted.baselines(table, hour=hour, dark=dark)
     return Tested(
-        ensemble=fitted,
+        model=fitted,
         pairs=rows,
         actual=series.values[rows.step],
         lead_hours=lead_hours,

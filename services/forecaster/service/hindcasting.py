@@ -43,6 +43,7 @@ class Hindcaster(Standing):
             served = past.hindcast(
                 series,
                 issues,
+                kinds=self._past_kinds(table, target),
                 rating_kw=table.rating_kw,
                 refit_days=max(1, refit_every // timedelta(days=1)),
                 seed=SEED,

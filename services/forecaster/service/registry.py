@@ -8,8 +8,8 @@ from datetime import datetime
 
 from services.forecaster.model import adapted, ensemble, price_kind
 from services.forecaster.model.adapted import Shared
+from services.forecaster.model.answer import Model
 from services.forecaster.model.drift import REFERENCE_FILE, Reference
-from services.forecaster.model.kind import Model
 from services.forecaster.model.quantile import UnreadableModelError
 from services.forecaster.model.series import Series
 from shared.domain.forecast import Target

@@ -92,6 +92,11 @@ class Standing:
             return KINDS[target]
         return (pooled.kind,) if pooled.sites >= ENOUGH_SITES else (*KINDS[target], pooled.kind)
 
+    def _past_kinds(self, table: SiteTable, target: Target) -> tuple[Kind, ...]:
+        """What could have served in the past: a model that sites share may speak of the weeks alone that its proof had not seen."""
+        pooled = self._pool(table, target, [])
+        return KINDS[target] if pooled is None else (*KINDS[target], pooled.kind)
+
     def _learnable(self, site_id: str, now: datetime) -> SiteTable:
         site = self.site(site_id=site_id)
         table = read_table(self._features, site, self._tariffs.get(site_id), first=now, last=now)

@@ -11,6 +11,7 @@ from services.forecaster.model.pooled_kind import PooledKind
 from services.forecaster.model.quantile import UnreadableModelError
 from services.forecaster.model.split import Pairs, rolling_folds
 from shared.domain.forecast import QUANTILE_LEVELS, Target
+from tests.unit.forecaster.shared_models import NORMAL, Wish
 from tests.unit.forecaster.tables import a_series
 
 DAY = 24
@@ -18,19 +19,6 @@ NOW = 40 * DAY
 FIRST = 19 * DAY
 FOLDS = rolling_folds(first=FIRST, end=NOW, per_day=DAY)
 LOW, HIGH = QUANTILE_LEVELS.index(0.1), QUANTILE_LEVELS.index(0.9)
-NORMAL = np.array([-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645])
-
-
-@dataclass(frozen=True)
-class Wish:
-    """Says what happens, moved by `error` and with a band of `width`: a shared model as good or bad as a test wants it."""
-
-    error: float = 0.0
-    width: float = 0.2
-
-    def quantiles(self, history: History, pairs: Pairs) -> np.ndarray:
-        middle = np.nan_to_num(history.series.values[pairs.step]) + self.error
-        return middle[:, None] + self.width * NORMAL
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from services.forecaster.model.baselines import baseline_names
 from services.forecaster.model.ensemble import Ensemble, from_files, shares_by_loss
 from services.forecaster.model.fallback import Fallback
 from services.forecaster.model.hindcast import hindcast
+from services.forecaster.model.promotion import OWN
 from services.forecaster.model.split import Fold
 from services.forecaster.model.training import fit_at, forecast_folds, tuned
 from shared.domain.forecast import QUANTILE_LEVELS, Target
@@ -127,7 +128,7 @@ def test_hindcasts_are_the_ensembles_of_their_refits():
     series = a_series()
     until = 35 * 24
     issues = np.arange(until, until + 48, 12)
-    served = hindcast(series, issues, rating_kw=None, refit_days=7, seed=1, on_fit=lambda: None)
+    served = hindcast(series, issues, kinds=(OWN,), rating_kw=None, refit_days=7, seed=1, on_fit=lambda: None)
     assert [each.model_name for each in served] == ["quantile_ensemble"]
     moments = [until - 7 * 24 * back for back in (3, 2, 1)]
     folds = [Fold(until=moment, issues=np.arange(moment, moment + 7 * 24, 6)) for moment in moments]

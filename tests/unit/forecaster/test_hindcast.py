@@ -2,15 +2,18 @@ import numpy as np
 import pytest
 
 from services.forecaster.model.hindcast import hindcast, refits
+from services.forecaster.model.pooled_kind import PooledKind
+from services.forecaster.model.promotion import OWN
 from services.forecaster.model.series import Series
 from shared.domain.forecast import Target
+from tests.unit.forecaster.shared_models import Never, Wish
 from tests.unit.forecaster.tables import a_series, a_table
 
 ISSUES = np.arange(28 * 24, 36 * 24, 24)
 
 
-def made(series: Series, issues=ISSUES):
-    return hindcast(series, issues, rating_kw=8.0, refit_days=7, seed=1, on_fit=lambda: None)
+def made(series: Series, issues=ISSUES, kinds=(OWN,)):
+    return hindcast(series, issues, kinds=kinds, rating_kw=8.0, refit_days=7, seed=1, on_fit=lambda: None)
 
 
 @pytest.mark.parametrize("target", [Target.LOAD, Target.PRICE])
@@ -63,3 +66,11 @@ def test_a_model_that_had_proved_itself_serves():
     assert served[-1].model_name == "quantile_ensemble"
     assert served[-1].skill is not None
     assert served[-1].skill > 0
+
+
+def test_what_sites_share_serves_weeks_that_its_proof_had_not_seen_once_it_had_proved_itself_there():
+    series = a_series()
+    shared = PooledKind(proof=Wish(), proof_end=series.time_of(28 * 24), whole=Never())
+    served = made(series, np.arange(21 * 24, 39 * 24, 24), kinds=(OWN, shared))
+    assert [each.until for each in served] == [21 * 24, 28 * 24, 35 * 24]
+    assert [each.model_name for each in served] == ["quantile_ensemble", "quantile_ensemble", "pooled"]
