@@ -107,8 +107,11 @@ def fleet_part(options: argparse.Namespace) -> tuple[Document, list[Goal]]:
     fleet = measure_fleet(sites)
     goals = fleet_goals(fleet)
     print(f"\nFleet: {sites:,} simulated sites at 15 minutes, load and solar, features included")
-    print(f"{fleet.quantiles:,} quantiles in {fleet.round_seconds:.1f} s, {fleet.round_peak_mib:,.0f} MiB at the most")
-    print(f"trained on {fleet.training_rows:,} steps in {fleet.training_seconds:.1f} s")
+    print(
+        f"{fleet.quantiles:,} quantiles in {fleet.round_seconds:.1f} s ({fleet.round_cpu_seconds:.1f} s of processors), "
+        f"{fleet.round_peak_mib:,.0f} MiB at the most"
+    )
+    print(f"trained on {fleet.training_rows:,} steps in {fleet.training_seconds:.1f} s, {fleet.training_peak_mib:,.0f} MiB at the most")
     print_goals(goals)
     return asdict(fleet), goals
 
