@@ -1,6 +1,7 @@
 """What people and programs ask of the platform: sites, tariffs, readings, forecasts, schedules, savings."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,7 +19,7 @@ from shared.domain.schedule import Schedule
 from shared.domain.site import Site
 from shared.domain.tariff import Tariff
 from shared.domain.time import EPOCH, Interval, TimeGrid, floor_to
-from shared.ports.errors import NotFoundError
+from shared.ports.errors import NotFoundError, UnavailableError
 from shared.ports.forecast_store import ForecastStore
 from shared.ports.model_store import POOL, ModelManifest, ModelStore, Promotion
 from shared.ports.progress_store import Progress, ProgressStore
@@ -189,10 +190,11 @@ class ApiService:
         return new
 
     def remove_site(self, *, site_id: str) -> None:
-        """Delete a site with all that belongs to it."""
+        """Delete a site with all that belongs to it; models that this process may only read are left to the forecaster."""
         self.site(site_id=site_id)
         self._sites.delete(site_id)
-        self._models.forget(site_id)
+        with suppress(UnavailableError):
+            self._models.forget(site_id)
 
     def tariff(self, *, site_id: str) -> Tariff:
         """The tariff in force at a site."""

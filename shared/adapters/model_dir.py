@@ -114,6 +114,8 @@ class ModelDir:
 
     def _remove(self, folder: Path) -> None:
         with self._disk():
+            if not folder.exists():  # nothing is written then, not even where nothing can be
+                return
             require_lease()
             doomed = self._path / ".incoming" / uuid4().hex
             doomed.parent.mkdir(parents=True, exist_ok=True)

@@ -73,6 +73,16 @@ def test_a_deleted_site_leaves_no_model(client: Client, home: Site, resources: R
     assert resources.models.owners() == []
 
 
+def test_a_site_is_deleted_also_where_its_models_may_only_be_read(client: Client, home: Site, resources: Resources):
+    store(resources, "new", days_old=1)
+    waste = resources.state_dir / "models" / ".incoming"
+    waste.rmdir()
+    waste.touch()  # a folder that takes nothing
+    assert client.delete("/v1/sites/home").status_code == 204
+    assert client.get("/v1/sites/home").status_code == 404
+    assert resources.models.owners() == ["home"]
+
+
 def test_where_a_baseline_serves_the_newest_evaluation_tells_why(client: Client, home: Site, resources: Resources):
     store(resources, "new", days_old=1)
     promote(resources, "new", "better than median_7d")
