@@ -34,7 +34,7 @@ from services.forecaster.model import pool, solar
 from services.forecaster.model.history import History
 from services.forecaster.model.pool import Pool
 from services.forecaster.model.pooled_design import Rows, pooled_design
-from services.forecaster.model.series import Series, Values, series_from_table
+from services.forecaster.model.series import Series, Values, series_of_targets
 from services.forecaster.model.solar import SolarModel
 from services.forecaster.model.split import Pairs, training_pairs
 from services.forecaster.service.tables import columns_of
@@ -248,8 +248,8 @@ def _of_targets(tables: Tables, batch: Batch) -> Iterator[tuple[Series, Series]]
     start = instant64(tables.timestamps[0].to_pydatetime())
     for number in range(len(batch.homes)):
         table = tables.of(number)
-        load, sun = (series_from_table(table, columns, target, step=STEP, start=start, end=instant64(NOW + AHEAD)) for target in TARGETS)
-        yield load, sun
+        found = series_of_targets(table, columns, TARGETS, step=STEP, start=start, end=instant64(NOW + AHEAD))
+        yield found[Target.LOAD], found[Target.SOLAR]
 
 
 _models: Models | None = None

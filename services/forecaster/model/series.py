@@ -1,5 +1,6 @@
 """The history of one target on its regular grid, with what is known ahead of every step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -123,35 +124,79 @@ def series_from_table(
     table: pd.DataFrame, catalog: FeatureCatalog | None, target: Target, *, step: timedelta, start: np.datetime64, end: np.datetime64
 ) -> Series:
     """The series of a target on the grid `[start, end)`; what the table does not hold is missing."""
+    return series_of_targets(table, catalog, [target], step=step, start=start, end=end)[target]
+
+
+def series_of_targets(
+    table: pd.DataFrame,
+    catalog: FeatureCatalog | None,
+    targets: Sequence[Target],
+    *,
+    step: timedelta,
+    start: np.datetime64,
+    end: np.datetime64,
+) -> dict[Target, Series]:
+    """`series_from_table` of several targets, which share what is known ahead."""
     count = max(0, int((end - start) // _step64(step)))
-    stamps = _naive(table["timestamp"]) if len(table) else np.empty(0, dtype="datetime64[us]")
-    index = ((stamps - start) // _step64(step)).astype(np.int64)
-    inside = (index >= 0) & (index < count)
+    column = _Columns.of(table, start=start, step=step, count=count)
     availability = {spec.name: spec.availability for spec in catalog.features} if catalog else {}
-    own = COLUMNS[target]
-
-    def column(name: str) -> Values:
-        values = np.full(count, np.nan)
-        if len(table) and name in table.columns:
-            values[index[inside]] = table[name].to_numpy(dtype=np.float64, na_value=np.nan)[inside]
-            values[~(np.abs(values) <= MOST)] = np.nan
-        return values
-
-    names = [name for name, when in availability.items() if when is Availability.AHEAD and name not in COLUMNS.values()]
-    ahead = {name: column(name) for name in names}
+    ahead = {name: column(name) for name, when in availability.items() if when is Availability.AHEAD and name not in COLUMNS.values()}
     shift = _local_shift(ahead.get("hour_local"), start, count, step)
-    announced = target is Target.PRICE and availability.get(own, Availability.AFTER_STEP) is not Availability.AFTER_STEP
-    return Series(
-        target=target,
-        start=start,
-        step=step,
-        values=column(own),
-        ahead=ahead,
-        published=_published(column(KNOWN_AHEAD), _steps_of_day(start, count, step, shift), step) if announced else None,
-        local_shift=shift,
-        forecast={name: column(name) for name in FORECAST if name in availability},
-        forecast_ahead_hours=column(FORECAST_AHEAD) if FORECAST_AHEAD in availability else None,
-    )
+    forecast = {name: ahead[name] if name in ahead else column(name) for name in FORECAST if name in availability}
+    forecast_ahead_hours = column(FORECAST_AHEAD) if FORECAST_AHEAD in availability else None
+
+    def published(target: Target) -> Indices | None:
+        announced = target is Target.PRICE and availability.get(COLUMNS[target], Availability.AFTER_STEP) is not Availability.AFTER_STEP
+        return _published(column(KNOWN_AHEAD), _steps_of_day(start, count, step, shift), step) if announced else None
+
+    return {
+        target: Series(
+            target=target,
+            start=start,
+            step=step,
+            values=column(COLUMNS[target]),
+            ahead=ahead,
+            published=published(target),
+            local_shift=shift,
+            forecast=forecast,
+            forecast_ahead_hours=forecast_ahead_hours,
+        )
+        for target in targets
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Columns:
+    """Columns of a table on a grid of `count` steps."""
+
+    table: pd.DataFrame
+    rows: slice | Indices
+    """Those that lie on the grid; a slice is far cheaper and serves where no row is missing."""
+    place: slice | Indices
+    """Their steps."""
+    count: int
+
+    @staticmethod
+    def of(table: pd.DataFrame, *, start: np.datetime64, step: timedelta, count: int) -> "_Columns":
+        if not len(table):
+            return _Columns(table=table, rows=slice(0), place=slice(0), count=count)
+        index = ((_naive(table["timestamp"]) - start) // _step64(step)).astype(np.int64)
+        rows = np.flatnonzero((index >= 0) & (index < count))
+        place = index[rows]
+        if len(rows) and (np.diff(rows) == 1).all() and (np.diff(place) == 1).all():
+            whole = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(place[0]), int(place[-1]) + 1)
+            return _Columns(table=table, rows=whole[0], place=whole[1], count=count)
+        return _Columns(table=table, rows=rows, place=place, count=count)
+
+    def __call__(self, name: str) -> Values:
+        """Shape (count,); NaN where there is no row, no column or a value beyond `MOST`."""
+        values = np.full(self.count, np.nan)
+        if len(self.table) and name in self.table.columns:
+            told = self.table[name]
+            plain = told.to_numpy() if told.dtype == np.float64 else told.to_numpy(dtype=np.float64, na_value=np.nan)
+            chosen = plain[self.rows]
+            values[self.place] = np.where(np.abs(chosen) <= MOST, chosen, np.nan)
+        return values
 
 
 def _published(ahead_hours: Values, step_of_day: Indices, step: timedelta) -> Indices:
