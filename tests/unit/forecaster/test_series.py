@@ -2,13 +2,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from services.forecaster.model.series import series_from_table
+from services.forecaster.model.series import series_from_table, series_of_targets
 from shared.domain.feature import Availability, FeatureCatalog, FeatureSpec
 from shared.domain.forecast import Target
 from shared.domain.time import instant64
-from tests.unit.forecaster.tables import a_catalog, a_series, a_table
+from tests.unit.forecaster.tables import HOUR, a_catalog, a_series, a_table
 
 
 def test_measured_values_are_known_up_to_the_issue_without_its_trailing_gap():
@@ -58,6 +61,33 @@ def test_what_the_table_does_not_reach_is_missing():
     assert series.count == 240
     assert np.isnan(series.values[:24]).all()
     assert series.values[24] == pytest.approx(table["load_kw"].iloc[0])
+
+
+@settings(max_examples=20, deadline=None)
+@given(begin=st.integers(-30, 60), days=st.integers(0, 4), kept=st.lists(st.booleans(), min_size=97, max_size=97))
+def test_each_row_has_its_own_step_whatever_rows_are_there(begin, days, kept):
+    whole = a_table(days=2)
+    table = whole[np.array(kept)]
+    start = instant64(whole["timestamp"].iloc[0].to_pydatetime() + begin * HOUR)
+    series = series_from_table(table, a_catalog(), Target.LOAD, step=HOUR, start=start, end=start + np.timedelta64(days, "D"))
+    expected = table.set_index(table["timestamp"].to_numpy(dtype="datetime64[us]")).reindex(
+        pd.DatetimeIndex(start + np.arange(series.count) * np.timedelta64(1, "h"))
+    )
+    np.testing.assert_array_equal(series.values, expected["load_kw"])
+    np.testing.assert_array_equal(series.ahead["sun_elevation_deg"], expected["sun_elevation_deg"])
+
+
+def test_targets_read_together_are_those_read_alone():
+    table = a_table(days=3)
+    start = instant64(table["timestamp"].iloc[0].to_pydatetime())
+    grid = {"step": HOUR, "start": start, "end": start + np.timedelta64(4, "D")}
+    for target, series in series_of_targets(table, a_catalog(), list(Target), **grid).items():
+        alone = series_from_table(table, a_catalog(), target, **grid)
+        assert series.target is target
+        np.testing.assert_array_equal(series.values, alone.values)
+        np.testing.assert_array_equal(series.local_shift, alone.local_shift)
+        assert (series.published is None) == (alone.published is None) == (target is not Target.PRICE)
+        assert series.ahead.keys() == alone.ahead.keys()
 
 
 def test_weather_is_known_from_its_issue_and_all_of_it_in_the_step_of_the_newest():
