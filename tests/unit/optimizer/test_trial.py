@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.domain.forecast import Forecast, Target
-from shared.domain.tariff import FlatPrice
+from shared.domain.tariff import DemandCharge, FlatPrice
 from shared.domain.time import Interval
 from shared.ports.bill_replay import NoMoneyError
 from tests.factories import a_site, a_tariff
@@ -64,3 +64,17 @@ def test_less_than_a_day_is_no_trial(tmp_path: Path) -> None:
     short = Interval(start=NOW - timedelta(hours=23), end=NOW)
     with a_planner(tmp_path) as (planner, _), pytest.raises(NoMoneyError, match="less than a day"):
         planner.daily_costs(site_id="home", interval=short, runs={"one": a_run()})
+
+
+def test_a_trial_may_begin_at_any_minute_and_counts_what_peaks_cost(tmp_path: Path) -> None:
+    begin = INTERVAL.start + timedelta(hours=13, minutes=35)
+    interval = Interval(start=begin, end=begin + timedelta(days=2))
+    runs = {"one": [a_forecast(Target.LOAD, issued_at=begin), a_forecast(Target.LOAD, issued_at=begin + timedelta(days=1))]}
+    site = a_site(solar=None, resolution=timedelta(minutes=5))
+    with a_planner(tmp_path, site, a_tariff(demand_charge=DemandCharge(price_per_kw=10.0))) as (planner, cloud):
+        store_readings(cloud, until=NOW, days=DAYS)
+        dear = planner.daily_costs(site_id="home", interval=interval, runs=runs)["one"]
+        cloud.tariffs.put("home", a_tariff())
+        cheap = planner.daily_costs(site_id="home", interval=interval, runs=runs)["one"]
+    assert len(dear) == len(cheap) == 2
+    assert dear.sum() > cheap.sum()
