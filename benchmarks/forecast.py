@@ -61,7 +61,7 @@ def load_part(data: Data, options: argparse.Namespace, cache: Cache) -> tuple[Do
     cases = chosen(load_cases(data.homes, hours=options.hours, days=days(options)), options)
     if short := left_out(data, cases) if not options.quick else []:
         print(f"left out: {len(short)} homes with too few measured weeks: {', '.join(short)}")
-    return compare("Load", "load", cases, ours.load, cache=cache, unit="kW") if cases else ({}, [])
+    return compare("Load", "load", cases, ours.forecasts, cache=cache, unit="kW") if cases else ({}, [])
 
 
 def solar_part(data: Data, options: argparse.Namespace, cache: Cache) -> tuple[Document, list[Goal]]:
@@ -74,7 +74,7 @@ def solar_part(data: Data, options: argparse.Namespace, cache: Cache) -> tuple[D
         ("Solar with the weather forecast", "plants", plants, "kW"),
     ):
         if cases:
-            found[group], met = compare(title, group, cases, ours.sun, cache=cache, unit=unit)
+            found[group], met = compare(title, group, cases, ours.forecasts, cache=cache, unit=unit)
             goals += met
     return found, goals
 

@@ -22,9 +22,7 @@ Matrix = NDArray[np.float64]
 
 MODEL_NAME = "pooled"
 WORDS_FILE = "adapted.json"
-FORMAT = 1
-LEAST_SHARE = 0.05
-"""A baseline that would say less than this is left out: asking it costs more than the whole shared model."""
+FORMAT = 2
 
 
 class Shared(Protocol):
@@ -60,13 +58,12 @@ class Adapted:
     def quantiles(self, history: History, pairs: Pairs) -> Matrix:
         """Within the limits, shape (rows, levels)."""
         series, step = history.series, pairs.step
-        dark = dark_steps(series)[step]
-        own = self.limits.apply(self.band.apply(self.shared.quantiles(history, pairs)), dark)
-        if not self.shares:
-            return own
-        table = design(series, known=pairs.known, step=step)
-        said = BandedBaselines(limits=self.limits, bands=self.bands).quantiles(table, hour=local_hours(series)[step], dark=dark)
-        return blended(own, said, self.shares)
+        dark, said = dark_steps(series)[step], self.shared.quantiles(history, pairs)
+        if self.shares:
+            table = design(series, known=pairs.known, step=step)
+            others = BandedBaselines(limits=self.limits, bands=self.bands).quantiles(table, hour=local_hours(series)[step], dark=dark)
+            said = blended(said, others, self.shares)
+        return self.limits.apply(self.band.apply(said), dark)
 
     def to_files(self) -> Mapping[str, bytes]:
         """Bytes by file name; the shared model is stored by itself."""

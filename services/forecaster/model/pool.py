@@ -27,7 +27,7 @@ Matrix = NDArray[np.float64]
 
 ROUNDS = 250
 TREE_ROWS = 100_000
-NETWORK_ROWS = 300_000
+NETWORK_ROWS = 800_000
 TREES = {
     "objective": "reg:quantileerror",
     "quantile_alpha": 0.5,

@@ -36,7 +36,7 @@ SITE_DAYS = 90_000
 """Read for a training at most: a thousand sites for ninety days."""
 RETRAIN_AFTER = timedelta(days=1)
 FEWEST_DAYS, MOST_DAYS = 90, 400
-ROWS = 400_000
+ROWS = 800_000
 SEED = 1
 WORDS_FILE = "pool.json"
 FORMAT = 1
