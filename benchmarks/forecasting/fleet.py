@@ -245,9 +245,11 @@ def _read() -> set[str]:
 def _of_targets(tables: Tables, batch: Batch) -> Iterator[tuple[Series, Series]]:
     """Load and generation of each site, to the end of the hours ahead."""
     columns = catalog(window_days=WINDOW_DAYS)
-    start = instant64(tables.timestamps[0].to_pydatetime())
+    start, count = instant64(tables.timestamps[0].to_pydatetime()), len(tables.timestamps)
+    # sites one after another, as a feature store reads them
+    every = pd.DataFrame({name: values.ravel() for name, values in tables.columns.items() if name in _read()})
     for number in range(len(batch.homes)):
-        table = tables.of(number)
+        table = every.iloc[number * count : (number + 1) * count].assign(timestamp=tables.timestamps)
         found = series_of_targets(table, columns, TARGETS, step=STEP, start=start, end=instant64(NOW + AHEAD))
         yield found[Target.LOAD], found[Target.SOLAR]
 
@@ -302,4 +304,8 @@ def _peak_of(_numbers: range) -> tuple[int, float]:
 
 
 def _peak_mib() -> float:
+    """Of this process. Linux hands `ru_maxrss` down from the process that started it, so its own account comes first."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

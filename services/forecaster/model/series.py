@@ -217,7 +217,7 @@ def _steps_of_day(start: np.datetime64, count: int, step: timedelta, shift: Indi
 
 
 def _naive(stamps: "pd.Series[pd.Timestamp]") -> NDArray[np.datetime64]:
-    return stamps.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+    return stamps.to_numpy(dtype="datetime64[us]")  # by UTC, whatever the zone
 
 
 def _local_shift(hour_local: Values | None, start: np.datetime64, count: int, step: timedelta) -> Indices:
@@ -227,7 +227,7 @@ def _local_shift(hour_local: Values | None, start: np.datetime64, count: int, st
     stamps = start + np.arange(count) * _step64(step)
     utc_hour = (stamps - stamps.astype("datetime64[D]")).astype("timedelta64[us]").astype(np.float64) / 3.6e9
     hours = (hour_local - utc_hour + 12.0) % 24.0 - 12.0
-    known = pd.Series(hours).ffill().bfill().fillna(0.0).to_numpy()
+    known = hours if np.isfinite(hours).all() else pd.Series(hours).ffill().bfill().fillna(0.0).to_numpy()
     shift: Indices = np.rint(known * 3600.0 / step.total_seconds()).astype(np.int64)
     return shift
 
