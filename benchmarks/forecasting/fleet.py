@@ -214,8 +214,8 @@ def _learned(batch: Batch) -> Tables:
 def store(batch: Batch) -> None:
     """Make the tables of the past as they were an hour ago, and keep what a forecast reads of them."""
     interval = Interval(start=NOW - timedelta(days=HISTORY_DAYS), end=STORED_UNTIL)
-    tables = _tables(batch, batch.readings, interval, as_of=STORED_UNTIL)
-    _write(pd.DataFrame({name: values.ravel() for name, values in tables.columns.items() if name in _read()}), batch.stored)
+    tables, read = _tables(batch, batch.readings, interval, as_of=STORED_UNTIL), _read()
+    _write(pd.DataFrame({name: values.ravel() for name, values in tables.columns.items() if name in read}), batch.stored)
 
 
 def _up_to_date(batch: Batch) -> Tables:
@@ -246,8 +246,9 @@ def _of_targets(tables: Tables, batch: Batch) -> Iterator[tuple[Series, Series]]
     """Load and generation of each site, to the end of the hours ahead."""
     columns = catalog(window_days=WINDOW_DAYS)
     start, count = instant64(tables.timestamps[0].to_pydatetime()), len(tables.timestamps)
+    read = _read()
     # sites one after another, as a feature store reads them
-    every = pd.DataFrame({name: values.ravel() for name, values in tables.columns.items() if name in _read()})
+    every = pd.DataFrame({name: values.ravel() for name, values in tables.columns.items() if name in read})
     for number in range(len(batch.homes)):
         table = every.iloc[number * count : (number + 1) * count].assign(timestamp=tables.timestamps)
         found = series_of_targets(table, columns, TARGETS, step=STEP, start=start, end=instant64(NOW + AHEAD))
