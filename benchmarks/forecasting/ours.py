@@ -35,6 +35,14 @@ WARM_DAYS = 28
 """Forecast before the test, by a model that had not seen them: they teach what is adapted to each site."""
 WEEK = 7
 
+WEATHER = {
+    "shortwave_radiation": "ghi_w_m2",
+    "cloud_cover": "cloud_cover_percent",
+    "temperature_2m": "temperature_celsius",
+    "wind_speed_10m": "wind_speed_m_s",
+}
+"""Open-Meteo's names and those of the features. It was all forecast at 00 UTC of its day."""
+
 FITS: dict[Target, Callable[..., Shared | None]] = {Target.LOAD: pool.fit, Target.SOLAR: solar.fit}
 
 
@@ -73,7 +81,13 @@ def series_of(case: Case) -> Series:
     series = series_from_table(
         table, catalog(window_days=WINDOW_DAYS), case.target, step=grid.step, start=instant64(grid.start), end=instant64(grid.end)
     )
-    return replace(series, ahead=series.ahead | _azimuth(case) | case.weather)
+    hour = (case.start - case.start.astype("datetime64[D]")) // np.timedelta64(1, "h")
+    return replace(
+        series,
+        ahead=series.ahead | _azimuth(case),
+        forecast={column: case.weather[name] for name, column in WEATHER.items() if name in case.weather},
+        forecast_ahead_hours=(hour + np.arange(series.count)) % 24.0 if case.weather else None,
+    )
 
 
 def _azimuth(case: Case) -> dict[str, Values]:

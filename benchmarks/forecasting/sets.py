@@ -145,6 +145,8 @@ def _plants(file: Path) -> Iterator[Plant]:
         weather = {name: hours[column].to_numpy(dtype=np.float64) for name, column in sources.items()}
         if sources.get("temperature_2m") == "temp_k":
             weather["temperature_2m"] = weather["temperature_2m"] - FREEZING_K
+        if "cloud_cover" in weather and np.nanmax(weather["cloud_cover"], initial=0.0) <= 1.0:
+            weather["cloud_cover"] = 100.0 * weather["cloud_cover"]  # a share
         if {"wind_east", "wind_north"} <= weather.keys():
             weather["wind_speed_10m"] = np.hypot(weather.pop("wind_east"), weather.pop("wind_north"))
         yield Plant(

@@ -1,4 +1,4 @@
-"""What an array of unknown size, tilt and shade makes under a clear sky, learned from what it generated.
+"""What an array of unknown size, tilt and shade makes under a clear sky: as it is described, then as it generates.
 
 A fixed plane turns sunlight into power linearly: beam times three direction cosines, plus diffuse light. The four weights are
 the expectile of the recent past at which few hours lie above, so clouds hardly move them and curtailed hours never raise them.
@@ -17,16 +17,20 @@ FIT_DAYS = 60
 HALF_LIFE_DAYS = 30.0
 EXPECTILE = 0.97
 REWEIGHTINGS = 40
+STATED_HOURS = 0.5
+"""Sunny hours that count as much as the array's description."""
 SLOTS = 24
 SLOT_DAYS = 30
 SLOT_QUANTILE = 0.9
 SLOT_PRIOR = 3.0
 """Days of a plane without shade that count as much as those measured."""
 SLOT_MOST = 2.5
-FEWEST_SLOT_VALUES = 5
+FEWEST_SLOT_DAYS = 5
 LEAST_PROMINENCE = 0.01
 """Below this share of the peak, a quotient by clear sky says nothing."""
 RIDGE = np.array([0.002, 0.02, 0.02, 0.02]) * 1e-3
+FLAT_EFFICIENCY = 0.86
+"""AC power per kW of rating in 1 kW/m2: PVWatts version 5 manual, table 6."""
 
 
 def light(elevation_deg: Values, azimuth_deg: Values) -> Matrix:
@@ -34,56 +38,94 @@ def light(elevation_deg: Values, azimuth_deg: Values) -> Matrix:
 
     Beam after Meinel and Meinel (1976) with the air mass of Kasten and Young (1989).
     """
-    up = np.nan_to_num(elevation_deg, nan=0.0).clip(0.0)
-    height, around = np.deg2rad(up), np.deg2rad(np.nan_to_num(azimuth_deg))
-    sine = np.sin(height)
+    found = np.zeros((len(elevation_deg), 4))
+    risen = elevation_deg > 0  # NaN compares as false
+    up = elevation_deg[risen]
+    height, around = np.deg2rad(up), np.deg2rad(np.nan_to_num(azimuth_deg[risen]))
+    sine, level = np.sin(height), np.cos(height)
     air_mass = 1.0 / (sine + 0.50572 * (up + 6.07995) ** -1.6364)
-    beam = np.where(up > 0, 1.353 * 0.7 ** (air_mass**0.678), 0.0)
+    beam = 1.353 * 0.7 ** (air_mass**0.678)
     diffuse = 0.14 * np.sqrt(sine) * (1.0 - 0.3 * sine)
-    return np.column_stack([beam * sine, beam * np.cos(height) * np.sin(around), beam * np.cos(height) * np.cos(around), diffuse])
+    found[risen] = np.column_stack([beam * sine, beam * level * np.sin(around), beam * level * np.cos(around), diffuse])
+    return found
 
 
-def clear_sky(series: Series, *, known: int) -> Values:
-    """Power in kW of every step under a clear sky, shape (count,), from what was measured before `known`.
+def light_of(series: Series) -> Matrix:
+    """`light` of every step, shape (count, 4)."""
+    return light(series.ahead_or_nan(ELEVATION), series.ahead_or_nan(AZIMUTH))
 
-    Without the sun's azimuth, or before anything was measured, it is the table's own clear-sky column; 0 where that is unknown.
+
+def stated_sky(series: Series, basis: Matrix, rating_kw: float | None) -> Values:
+    """Power in kW under a clear sky by the table's own column, else of so large an array that lies flat, shape (count,); else 0."""
+    stated = series.ahead_or_nan(ENVELOPE)
+    flat = (rating_kw or 0.0) * FLAT_EFFICIENCY * (basis[:, 0] + basis[:, 3])
+    return np.where(np.isfinite(stated), stated, flat).clip(0.0)
+
+
+def clear_sky(series: Series, basis: Matrix, *, known: int, rating_kw: float | None = None) -> Values:
+    """Power in kW of every step under a clear sky, shape (count,), from what is stated and what was measured before `known`.
+
+    Without the sun's azimuth, or before anything was measured, it is what is stated; 0 where nothing is. `basis` is the light. What is
+    stated of an array without a rating was itself measured, and does not count beside what was.
     """
-    stated = np.nan_to_num(series.ahead_or_nan(ENVELOPE)).clip(0.0)
+    stated = stated_sky(series, basis, rating_kw)
     first = max(0, known - FIT_DAYS * series.per_day)
     past = np.arange(first, known)
     measured = past[np.isfinite(series.values[first:known])]
     if not np.isfinite(series.ahead_or_nan(AZIMUTH)).any() or not (series.values[measured] > 0).any():
         return stated
-    basis = light(series.ahead_or_nan(ELEVATION), series.ahead_or_nan(AZIMUTH))
     sunny = measured[basis[measured, 3] > 0]
-    age = 0.5 ** ((known - sunny) / series.per_day / HALF_LIFE_DAYS)
-    plane = np.maximum(basis @ _expectile(basis[sunny], series.values[sunny], age), 0.0)
-    shaded = plane * _by_slot(series, plane, sunny[sunny >= known - SLOT_DAYS * series.per_day])
-    bounded: Values = np.minimum(shaded, series.values[measured].max())
-    return bounded
+    age = 0.5 ** ((known - sunny) / series.per_day / HALF_LIFE_DAYS) / series.per_hour
+    prior = plane_of(basis, stated) if rating_kw else None
+    plane = np.maximum(basis @ _expectile(basis[sunny], series.values[sunny], age, _strength(basis), prior), 0.0)
+    shaded: Values = plane * _by_slot(series, plane, known)
+    return shaded
 
 
-def _expectile(basis: Matrix, power: Values, age: Values) -> Values:
-    """Weights of the basis at `EXPECTILE` (asymmetric least squares, Newey and Powell 1987), shape (4,)."""
+def plane_of(basis: Matrix, power: Values) -> Values | None:
+    """Weights of the light nearest to a power, shape (4,); None where there is none."""
+    lit = (basis[:, 3] > 0) & (power > 0)
+    if not lit.any():
+        return None
+    columns = basis[lit]
+    return np.linalg.solve(columns.T @ columns + len(columns) * np.diag(RIDGE), columns.T @ power[lit]).astype(np.float64)
+
+
+def _strength(basis: Matrix) -> Matrix:
+    """What so many hours of a description weigh, shape (4, 4)."""
+    lit = basis[basis[:, 3] > 0]
+    strength: Matrix = STATED_HOURS * lit.T @ lit / max(1, len(lit))
+    return strength
+
+
+def _expectile(basis: Matrix, power: Values, age: Values, strength: Matrix, prior: Values | None) -> Values:
+    """Weights of the basis at `EXPECTILE` (asymmetric least squares, Newey and Powell 1987) drawn to the prior, shape (4,)."""
     weight = age
     found = np.zeros(basis.shape[1])
+    held = np.zeros_like(strength) if prior is None else strength
+    towards = held @ (found if prior is None else prior)
     for _ in range(REWEIGHTINGS):
-        normal = (basis * weight[:, None]).T @ basis + weight.sum() * np.diag(RIDGE)
-        found = np.linalg.solve(normal, (basis * weight[:, None]).T @ power)
-        weight = age * np.where(power > basis @ found, EXPECTILE, 1.0 - EXPECTILE)
+        weighted = (basis * weight[:, None]).T
+        found = np.linalg.solve(weighted @ basis + weight.sum() * np.diag(RIDGE) + held, weighted @ power + towards)
+        before, weight = weight, age * np.where(power > basis @ found, EXPECTILE, 1.0 - EXPECTILE)
+        if (before == weight).all():
+            break
     return found
 
 
-def _by_slot(series: Series, plane: Values, recent: NDArray[np.int64]) -> Values:
+def _by_slot(series: Series, plane: Values, known: int) -> Values:
     """What neighbours, trees and second planes make of the plane at each hour of the day by UTC, shape (count,)."""
-    slot = np.arange(series.count) // series.per_hour % SLOTS
-    factors = np.ones(SLOTS)
-    usable = recent[plane[recent] > LEAST_PROMINENCE * plane.max(initial=0.0)]
-    for number in range(SLOTS):
-        own = usable[slot[usable] == number]
-        if len(own) >= FEWEST_SLOT_VALUES * series.per_hour:
-            days = len(own) / series.per_hour
-            share = float(np.quantile(series.values[own] / plane[own], SLOT_QUANTILE))
-            factors[number] = min((share * days + SLOT_PRIOR) / (days + SLOT_PRIOR), SLOT_MOST)
-    found: Values = factors[slot]
+    day, hour = series.per_day, series.per_hour
+    begin = (known - 1) // day * day - (SLOT_DAYS - 1) * day
+    index = np.arange(max(begin, 0), known)
+    usable = index[(plane[index] > LEAST_PROMINENCE * plane.max(initial=0.0)) & np.isfinite(series.values[index])]
+    ratio = np.full(SLOT_DAYS * day, np.nan)
+    ratio[usable - begin] = series.values[usable] / plane[usable]
+    of_slot = np.sort(ratio.reshape(SLOT_DAYS, SLOTS, hour).transpose(1, 0, 2).reshape(SLOTS, -1), axis=1)  # NaN sorts last
+    count = np.isfinite(of_slot).sum(axis=1)
+    nearest = np.rint(SLOT_QUANTILE * np.maximum(count - 1, 0)).astype(np.int64)
+    share = np.nan_to_num(np.take_along_axis(of_slot, nearest[:, None], axis=1)[:, 0])
+    days = count / hour
+    factors = np.where(days >= FEWEST_SLOT_DAYS, (share * days + SLOT_PRIOR) / (days + SLOT_PRIOR), 1.0).clip(0.0, SLOT_MOST)
+    found: Values = factors[np.arange(series.count) // hour % SLOTS]
     return found
