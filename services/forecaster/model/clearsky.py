@@ -26,6 +26,9 @@ SLOT_PRIOR = 3.0
 """Days of a plane without shade that count as much as those measured."""
 SLOT_MOST = 2.5
 FEWEST_SLOT_DAYS = 5
+EDGE_DAYS = 7
+FAINT = 0.05
+"""Below this share of the peak the sun is so low that its plane is not told from shade and refraction."""
 LEAST_PROMINENCE = 0.01
 """Below this share of the peak, a quotient by clear sky says nothing."""
 RIDGE = np.array([0.002, 0.02, 0.02, 0.02]) * 1e-3
@@ -78,8 +81,7 @@ def clear_sky(series: Series, basis: Matrix, *, known: int, rating_kw: float | N
     age = 0.5 ** ((known - sunny) / series.per_day / HALF_LIFE_DAYS) / series.per_hour
     prior = plane_of(basis, stated) if rating_kw else None
     plane = np.maximum(basis @ _expectile(basis[sunny], series.values[sunny], age, _strength(basis), prior), 0.0)
-    shaded: Values = plane * _by_slot(series, plane, known)
-    return shaded
+    return _with_edges(series, plane * _by_slot(series, plane, known), known)
 
 
 def plane_of(basis: Matrix, power: Values) -> Values | None:
@@ -121,11 +123,26 @@ def _by_slot(series: Series, plane: Values, known: int) -> Values:
     usable = index[(plane[index] > LEAST_PROMINENCE * plane.max(initial=0.0)) & np.isfinite(series.values[index])]
     ratio = np.full(SLOT_DAYS * day, np.nan)
     ratio[usable - begin] = series.values[usable] / plane[usable]
-    of_slot = np.sort(ratio.reshape(SLOT_DAYS, SLOTS, hour).transpose(1, 0, 2).reshape(SLOTS, -1), axis=1)  # NaN sorts last
-    count = np.isfinite(of_slot).sum(axis=1)
-    nearest = np.rint(SLOT_QUANTILE * np.maximum(count - 1, 0)).astype(np.int64)
-    share = np.nan_to_num(np.take_along_axis(of_slot, nearest[:, None], axis=1)[:, 0])
+    share, count = _usual_most(ratio.reshape(SLOT_DAYS, SLOTS, hour).transpose(1, 0, 2).reshape(SLOTS, -1))
     days = count / hour
     factors = np.where(days >= FEWEST_SLOT_DAYS, (share * days + SLOT_PRIOR) / (days + SLOT_PRIOR), 1.0).clip(0.0, SLOT_MOST)
     found: Values = factors[np.arange(series.count) // hour % SLOTS]
     return found
+
+
+def _with_edges(series: Series, clear: Values, known: int) -> Values:
+    """Beside sunrise and sunset, where a plane says nothing, at least the usual most of the last days at that time, shape (count,)."""
+    day, faint = series.per_day, clear < FAINT * clear.max(initial=0.0)
+    index = known - 1 - np.arange(EDGE_DAYS * day)
+    recent = np.where(index >= 0, series.values[np.maximum(index, 0)], np.nan)
+    most, _ = _usual_most(recent.reshape(EDGE_DAYS, day).T)
+    edge = most[(known - 1 - np.arange(series.count)) % day]
+    return np.where(faint, np.maximum(clear, np.minimum(edge, FAINT * clear.max(initial=0.0))), clear)
+
+
+def _usual_most(values: Matrix) -> tuple[Values, NDArray[np.int64]]:
+    """The quantile `SLOT_QUANTILE` of each row's finite values, 0 for none, and how many there are."""
+    ordered = np.sort(values, axis=1)  # NaN sorts last
+    count = np.isfinite(ordered).sum(axis=1)
+    nearest = np.rint(SLOT_QUANTILE * np.maximum(count - 1, 0)).astype(np.int64)
+    return np.nan_to_num(np.take_along_axis(ordered, nearest[:, None], axis=1)[:, 0]), count

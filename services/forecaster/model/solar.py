@@ -11,7 +11,6 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from services.forecaster.model.clearsky import ELEVATION
 from services.forecaster.model.history import History
 from services.forecaster.model.limits import dark_steps, limits
 from services.forecaster.model.quantile import UnreadableModelError
@@ -43,11 +42,11 @@ class SolarModel:
         """Calibrated quantiles in kW at `QUANTILE_LEVELS` within the site's limits, shape (rows, levels), from its own past."""
         series = history.series
         bounds = limits(series, known=history.known, rating_kw=history.rating_kw)
-        risen = ~(series.ahead_or_nan(ELEVATION)[pairs.step] <= 0.0)
+        dark = dark_steps(series)[pairs.step]
         spread = np.zeros((len(pairs), len(QUANTILE_LEVELS)))
-        if risen.any():
-            spread[risen] = self._by_day(history, pairs.where(risen))
-        return bounds.apply(spread, dark_steps(series)[pairs.step])
+        if not dark.all():
+            spread[~dark] = self._by_day(history, pairs.where(~dark))
+        return bounds.apply(spread, dark)
 
     def _by_day(self, history: History, pairs: Pairs) -> Matrix:
         """Of steps that the sun is up in, or may be."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.forecaster.model import adapted, ensemble, price_kind
+from services.forecaster.model import adapted, ensemble, price_kind, solar_kind
 from services.forecaster.model.adapted import Shared
 from services.forecaster.model.answer import Model
 from services.forecaster.model.drift import REFERENCE_FILE, Reference
@@ -20,6 +20,7 @@ from shared.ports.model_store import ModelManifest, ModelStore, Promotion, Store
 READERS: dict[str, Callable[[Mapping[str, bytes]], Model]] = {
     ensemble.MODEL_NAME: ensemble.from_files,
     price_kind.MODEL_NAME: price_kind.from_files,
+    solar_kind.MODEL_NAME: solar_kind.from_files,
 }
 """By the name of the kind."""
 _ATTEMPTS = 20

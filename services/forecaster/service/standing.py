@@ -7,6 +7,7 @@ from datetime import datetime
 from services.forecaster.model.kind import Kind
 from services.forecaster.model.price_kind import PriceKind
 from services.forecaster.model.promotion import OWN
+from services.forecaster.model.solar_kind import SolarKind
 from services.forecaster.service.pooling import ROWS as POOL_ROWS
 from services.forecaster.service.pooling import PooledModel, Pools
 from services.forecaster.service.registry import Serving, serving
@@ -25,7 +26,7 @@ Advance = Callable[[int], None]
 """Called with the number of fits just done."""
 
 SEED = 1
-KINDS: dict[Target, tuple[Kind, ...]] = {Target.LOAD: (OWN,), Target.SOLAR: (OWN,), Target.PRICE: (OWN, PriceKind())}
+KINDS: dict[Target, tuple[Kind, ...]] = {Target.LOAD: (OWN,), Target.SOLAR: (OWN, SolarKind()), Target.PRICE: (OWN, PriceKind())}
 """What is tried for each target of a site by itself."""
 ENOUGH_SITES = 10
 """So many sites that what they share beats what one of them shows."""
