@@ -1,8 +1,8 @@
 """Messages and timers in, jobs done by the service, messages out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.forecaster.service import (
     ForecastRun,
@@ -36,8 +36,9 @@ from shared.runtime.worker import Parts, Subscription, Timer, message_id
 FORECAST_EVERY = timedelta(hours=1)
 TRAIN_LOOK = timedelta(minutes=5)
 """How often it is looked whether a site has enough to learn from, or has not learned for a day."""
-FORECAST_BATCH, TRAINING_BATCH = 20, 1
-"""Forecasting a site takes about a tenth of a second, training it some seconds."""
+FORECAST_BATCH, TRAINING_BATCH = 250, 1
+"""Forecasting a site takes some hundredths of a second, a fifth of a batch is claimed at once and forecast together; training a site
+takes some seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +50,37 @@ class _Steps:
     test_share: float
 
     def forecast(self, job: Job) -> Outcome:
-        """For an hour, unless it has a forecast; for a new model, unless it made the newest."""
+        now = self.due(job)
+        return _outcome(self.service.forecast(site_id=job.site_id, now=now) if now else None)
+
+    def due(self, job: Job) -> datetime | None:
+        """The site's time, where it has no forecast of the hour, or the newest was not made by the new model; else None."""
         site = self.site(job.site_id)
+        now = self.clock.now_at(site)
         target, _, version = job.slot.partition("-")
         if version:
-            run = self.service.forecast_with(
-                site_id=site.site_id, target=Target(target), model_version=version, now=self.clock.now_at(site)
-            )
+            is_due = self.service.is_unused(site_id=site.site_id, target=Target(target), model_version=version, now=now)
         else:
-            run = self.service.forecast_if_due(site_id=site.site_id, now=self.clock.now_at(site))
-        events = published(run)
-        for event in events:
-            logger("forecaster").info("forecast made", site_id=site.site_id, targets=" ".join(event.targets))
-        return Outcome(events=events, result={"forecast_ids": [each for event in events for each in event.forecast_ids]})
+            is_due = self.service.is_forecast_due(site_id=site.site_id, now=now)
+        return now if is_due else None
+
+    def together(self, jobs: Sequence[Job]) -> Callable[[Job], Outcome]:
+        """Many sites are forecast at once, and each is stored under its own lease; a second job of a site comes after that."""
+        nows = dict[str, datetime]()
+        for job in jobs:
+            try:
+                now = self.due(job)
+            except RejectedMessageError:  # which its own job will tell
+                continue
+            if now is not None:
+                nows[job.site_id] = now
+        waiting = {run.site_id: run for run in self.service.prepare(nows)}
+
+        def run(job: Job) -> Outcome:
+            made = waiting.pop(job.site_id, None)
+            return self.forecast(job) if made is None else _outcome(self.service.issue(made))
+
+        return run
 
     def train(self, job: Job) -> Outcome:
         site = self.site(job.site_id)
@@ -128,6 +147,7 @@ def parts(service: ForecastService, *, jobs: JobRegister, clock: Clock, test_sha
             batch=ForecastBatchRequested,
             size=FORECAST_BATCH,
             run=steps.forecast,
+            together=steps.together,
         ),
         store=jobs,
         clock=clock,
@@ -198,6 +218,14 @@ def parts(service: ForecastService, *, jobs: JobRegister, clock: Clock, test_sha
         ),
         stopping=(forecasts.stop, trainings.stop, pools.stop),
     )
+
+
+def _outcome(run: ForecastRun | None) -> Outcome:
+    """What a forecast came to; nothing where none was due."""
+    events = published(run)
+    for event in events:
+        logger("forecaster").info("forecast made", site_id=event.site_id, targets=" ".join(event.targets))
+    return Outcome(events=events, result={"forecast_ids": [each for event in events for each in event.forecast_ids]})
 
 
 def published(run: ForecastRun | None) -> list[ForecastRunPublished]:

@@ -186,12 +186,13 @@ def execute_forecast(options: argparse.Namespace, resources: Resources, *, plann
         return run_until_signalled(resources, [parts(resources, planner=planner)])
     service = build(resources)
     documents = []
-    for site in _with_features(resources, _sites(service, options.site)):
-        run = service.forecast(site_id=site.site_id, now=resources.clock.now_at(site))
+    sites = {site.site_id: site for site in _with_features(resources, _sites(service, options.site))}
+    runs = service.forecast_many({site_id: resources.clock.now_at(site) for site_id, site in sites.items()})
+    for run in sorted(runs, key=lambda run: run.site_id):
         if options.json:
             documents += [ForecastDocument.from_domain(forecast).model_dump(mode="json") for forecast in run.forecasts]
         else:
-            _print_forecasts(run, timezone=site.timezone)
+            _print_forecasts(run, timezone=sites[run.site_id].timezone)
     if options.json:
         print(json.dumps(documents, indent=1))
     return 0

@@ -1,7 +1,7 @@
 """A model shared by many sites, adapted to one: its band follows the site, and the site's baselines have their say where they earn it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,6 +32,10 @@ class Shared(Protocol):
         """At `QUANTILE_LEVELS` in kW, shape (rows, levels), non-decreasing along a row."""
         ...
 
+    def quantiles_many(self, histories: Sequence[History], pairs: Sequence[Pairs]) -> list[Matrix]:
+        """`quantiles` of each of many sites, up to rounding."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapted:
@@ -57,8 +61,12 @@ class Adapted:
 
     def quantiles(self, history: History, pairs: Pairs) -> Matrix:
         """Within the limits, shape (rows, levels)."""
+        return self.finished(history, pairs, self.shared.quantiles(history, pairs))
+
+    def finished(self, history: History, pairs: Pairs, said: Matrix) -> Matrix:
+        """`quantiles` from what the shared model said of the same rows."""
         series, step = history.series, pairs.step
-        dark, said = dark_steps(series)[step], self.shared.quantiles(history, pairs)
+        dark = dark_steps(series)[step]
         if self.shares:
             table = design(series, known=pairs.known, step=step)
             others = BandedBaselines(limits=self.limits, bands=self.bands).quantiles(table, hour=local_hours(series)[step], dark=dark)

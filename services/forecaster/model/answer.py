@@ -1,6 +1,7 @@
 """From a forecaster to whole forecasts: every step of the horizon of many issues at once."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -55,19 +56,35 @@ def answer(
     width = HORIZON_HOURS * series.per_hour
     whole = np.empty((len(issues), len(QUANTILE_LEVELS), width))
     for at, chunk in _chunks(issues, width):
-        whole[at : at + len(chunk)] = _answer(series, forecaster, chunk, width, rating_kw=rating_kw, live=live)
+        asked = Question.of(series, chunk, rating_kw=rating_kw, live=live)
+        whole[at : at + len(chunk)] = asked.answered(forecaster.quantiles(asked.history, asked.rows))
     return whole
 
 
-def _answer(
-    series: Series, forecaster: Forecaster, issues: Indices, width: int, *, rating_kw: float | None, live: bool
-) -> NDArray[np.float64]:
-    step = (issues[:, None] + np.arange(width)).ravel()
-    issue = np.repeat(issues, width)
-    known_at_issue = np.array([series.known_live(int(moment)) for moment in issues]) if live else series.known_at(issues)
-    rows = to_forecast(series, issue=issue, known=np.repeat(known_at_issue, width), step=step)
-    history = History(series=series, known=int(known_at_issue.min()), rating_kw=rating_kw)
-    return assembled(series, rows, forecaster.quantiles(history, rows), issues=issues, known=known_at_issue)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """All that is to be forecast of the next 48 h from each of the sorted issues, and what it may be forecast from."""
+
+    history: History
+    rows: Pairs
+    issues: Indices
+    known: Indices
+    """What each issue knows, shape (issues,)."""
+
+    @staticmethod
+    def of(series: Series, issues: Indices, *, rating_kw: float | None, live: bool) -> "Question":
+        """`live` takes every announced value in the table as published."""
+        width = HORIZON_HOURS * series.per_hour
+        step = (issues[:, None] + np.arange(width)).ravel()
+        issue = np.repeat(issues, width)
+        known = np.array([series.known_live(int(moment)) for moment in issues]) if live else series.known_at(issues)
+        rows = to_forecast(series, issue=issue, known=np.repeat(known, width), step=step)
+        history = History(series=series, known=int(known.min()), rating_kw=rating_kw)
+        return Question(history=history, rows=rows, issues=issues, known=known)
+
+    def answered(self, quantiles: Matrix) -> NDArray[np.float64]:
+        """Whole forecasts from those of the rows, shape (issues, levels, steps)."""
+        return assembled(self.history.series, self.rows, quantiles, issues=self.issues, known=self.known)
 
 
 def assembled(series: Series, rows: Pairs, quantiles: Matrix, *, issues: Indices, known: Indices) -> NDArray[np.float64]:

@@ -37,8 +37,8 @@ class Calibration:
     levels: tuple[float, ...]
     multipliers: Matrix
 
-    def apply(self, core: Matrix, lead_hours: Values, floor: float) -> Matrix:
-        """Quantiles of shape (rows, levels) from `CORE_LEVELS` of shape (rows, 3); sides are at least `floor` wide."""
+    def apply(self, core: Matrix, lead_hours: Values, floor: float | Values) -> Matrix:
+        """Quantiles of shape (rows, levels) from `CORE_LEVELS` of shape (rows, 3); sides are at least `floor` wide, one or by row."""
         below, above = _sides(core, floor)
         factor = self.multipliers[bucket(lead_hours)]
         spread: Matrix = core[:, 1][:, None] + factor * np.where(factor < 0, below[:, None], above[:, None])
@@ -75,5 +75,5 @@ def bucket(lead_hours: Values) -> NDArray[np.int64]:
     return np.searchsorted(LEAD_EDGES_HOURS, np.maximum(lead_hours, 0.0), side="right").astype(np.int64) - 1
 
 
-def _sides(core: Matrix, floor: float) -> tuple[Values, Values]:
+def _sides(core: Matrix, floor: float | Values) -> tuple[Values, Values]:
     return np.maximum(core[:, 1] - core[:, 0], floor), np.maximum(core[:, 2] - core[:, 1], floor)

@@ -40,24 +40,34 @@ class SolarModel:
 
     def quantiles(self, history: History, pairs: Pairs) -> Matrix:
         """Calibrated quantiles in kW at `QUANTILE_LEVELS` within the site's limits, shape (rows, levels), from its own past."""
-        series = history.series
-        bounds = limits(series, known=history.known, rating_kw=history.rating_kw)
-        dark = dark_steps(series)[pairs.step]
-        spread = np.zeros((len(pairs), len(QUANTILE_LEVELS)))
-        if not dark.all():
-            spread[~dark] = self._by_day(history, pairs.where(~dark))
-        return bounds.apply(spread, dark)
+        return self.quantiles_many([history], [pairs])[0]
 
-    def _by_day(self, history: History, pairs: Pairs) -> Matrix:
+    def quantiles_many(self, histories: Sequence[History], pairs: Sequence[Pairs]) -> list[Matrix]:
+        """`quantiles` of each of many sites, whose rows are asked together, which costs far less than one by one."""
+        dark = [dark_steps(history.series)[rows.step] for history, rows in zip(histories, pairs, strict=True)]
+        found = [np.zeros((len(rows), len(QUANTILE_LEVELS))) for rows in pairs]
+        bright = [number for number, own in enumerate(dark) if not own.all()]
+        said = self._by_day([histories[k] for k in bright], [pairs[k].where(~dark[k]) for k in bright])
+        for number, spread in zip(bright, said, strict=True):
+            found[number][~dark[number]] = spread
+        bounds = [limits(each.series, known=each.known, rating_kw=each.rating_kw) for each in histories]
+        return [bound.apply(spread, own) for bound, spread, own in zip(bounds, found, dark, strict=True)]
+
+    def _by_day(self, histories: Sequence[History], pairs: Sequence[Pairs]) -> list[Matrix]:
         """Of steps that the sun is up in, or may be."""
-        rows, lead = rows_of(history, pairs), pairs.lead_hours(history.series)
-        spread = self.plain.quantiles(rows.plain, rows.clear_kw, lead, rows.peak_kw)
-        if self.sky is not None and rows.has_sky.any():
-            own = rows.has_sky
-            matrix = np.column_stack([rows.plain[own], rows.sky])
-            spread[own] = self.sky.quantiles(matrix, rows.clear_kw[own], lead[own], rows.peak_kw)
-        spread[rows.clear_kw <= 0] = 0.0
-        return spread
+        if not histories:
+            return []
+        sites = [rows_of(history, rows) for history, rows in zip(histories, pairs, strict=True)]
+        sizes = [len(each.clear_kw) for each in sites]
+        plain, clear_kw, own = (np.concatenate([getattr(each, name) for each in sites]) for name in ("plain", "clear_kw", "has_sky"))
+        lead = np.concatenate([rows.lead_hours(history.series) for history, rows in zip(histories, pairs, strict=True)])
+        peak_kw = np.repeat([each.peak_kw for each in sites], sizes)
+        spread = self.plain.quantiles(plain, clear_kw, lead, peak_kw)
+        if self.sky is not None and own.any():
+            sky = np.concatenate([each.sky for each in sites if each.has_sky.any()])
+            spread[own] = self.sky.quantiles(np.column_stack([plain[own], sky]), clear_kw[own], lead[own], peak_kw[own])
+        spread[clear_kw <= 0] = 0.0
+        return np.split(spread, np.cumsum(sizes)[:-1])
 
     def to_files(self) -> dict[str, bytes]:
         """Bytes by file name: the trees as UBJSON, the rest as JSON."""

@@ -63,8 +63,8 @@ class Part:
     booster: xgboost.Booster
     calibration: Calibration
 
-    def quantiles(self, matrix: Matrix, clear_kw: Values, lead_hours: Values, peak_kw: float) -> Matrix:
-        """Calibrated quantiles in kW at `QUANTILE_LEVELS`, shape (rows, levels)."""
+    def quantiles(self, matrix: Matrix, clear_kw: Values, lead_hours: Values, peak_kw: Values) -> Matrix:
+        """Calibrated quantiles in kW at `QUANTILE_LEVELS`, shape (rows, levels); what is by row may be of several sites."""
         return self.calibration.apply(self._core(matrix, clear_kw), lead_hours, FLOOR * peak_kw)
 
     def calibrated(self, proof: Lessons, *, rows_per_day: int) -> "Part":

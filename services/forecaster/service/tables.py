@@ -1,11 +1,16 @@
 """From a site's feature table to the series of its targets."""
 
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import pandas as pd
 
-from services.forecaster.model.series import COLUMNS, Series, series_from_table
+from services.forecaster.model.doubts import LEARNED_SHARE
+from services.forecaster.model.limits import RATING_MARGIN
+from services.forecaster.model.series import COLUMNS, Series, series_of_targets
 from services.forecaster.model.split import HORIZON_HOURS
 from shared.domain.feature import Availability, FeatureCatalog
 from shared.domain.forecast import Target
@@ -17,10 +22,28 @@ from shared.ports.feature_store import FeatureStore
 HISTORY = timedelta(days=400)
 """What a training looks back at: a year and what its lags need."""
 
+LOOKBACK = timedelta(days=70)
+"""What a forecast reads before the newest value: two months of sky or prices, or the weeks whose misses a baseline learns from."""
+
+SILENCE = timedelta(days=14)
+"""A site of which a target was not measured for longer is forecast from all of `HISTORY`."""
+
+STEPS_TOGETHER = 400_000
+"""Of all sites that are read at once: with some thirty columns about a hundred megabytes."""
+
 HORIZON = timedelta(hours=HORIZON_HOURS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """A site that is to be forecast, and its time."""
+
+    site: Site
+    tariff: Tariff | None
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class SiteTable:
     """A site's features around a moment."""
 
@@ -52,9 +75,13 @@ class SiteTable:
         return self.catalog.version if self.catalog else ""
 
     def series(self, target: Target) -> Series:
-        """The target on the whole grid."""
-        return series_from_table(
-            self.frame, self.catalog, target, step=self.site.resolution, start=instant64(self.start), end=instant64(self.end)
+        """One of its targets on the whole grid."""
+        return self._series[target]
+
+    @cached_property
+    def _series(self) -> dict[Target, Series]:
+        return series_of_targets(
+            self.frame, self.catalog, self.targets, step=self.site.resolution, start=instant64(self.start), end=instant64(self.end)
         )
 
     def _has_sun(self) -> bool:
@@ -76,6 +103,62 @@ def read_table(features: FeatureStore, site: Site, tariff: Tariff | None, *, fir
     start = min(start, begin)
     frame = features.read(site_id=site.site_id, catalog_version=catalog.version, interval=Interval(start=start, end=end))
     return SiteTable(site=site, tariff=tariff, catalog=catalog, frame=frame, start=start, end=end)
+
+
+def recent_tables(features: FeatureStore, homes: Sequence[Home]) -> Iterator[list[tuple[Home, SiteTable]]]:
+    """What forecasts read, of as many homes at a time as fit into memory; those that are alike come together.
+
+    Each holds `LOOKBACK` before the newest value of each target, or else all of `HISTORY`.
+    """
+    groups = defaultdict[object, list[tuple[Home, FeatureCatalog]]](list)
+    for home in homes:
+        catalog = features.catalog(site_id=home.site.site_id)
+        if catalog is None:
+            yield [(home, _whole(features, home))]
+        else:
+            step = home.site.resolution
+            groups[step, floor_to(home.now, step), catalog.version].append((home, catalog))
+    for group in groups.values():
+        size = max(1, STEPS_TOGETHER * group[0][0].site.resolution // (LOOKBACK + SILENCE + HORIZON))
+        for begin in range(0, len(group), size):
+            yield _recent(features, [home for home, _ in group[begin : begin + size]], group[0][1])
+
+
+def _recent(features: FeatureStore, homes: Sequence[Home], catalog: FeatureCatalog) -> list[tuple[Home, SiteTable]]:
+    """Of homes of one catalog, resolution and time."""
+    now, step = homes[0].now, homes[0].site.resolution
+    wanted, end = floor_to(now - LOOKBACK - SILENCE, timedelta(days=1)), floor_to(now, step) + HORIZON
+    columns = list(dict.fromkeys(name for target in Target for name in columns_of(catalog, target)))
+    ids = [home.site.site_id for home in homes]
+    rows = {
+        str(site_id): own
+        for frame in features.read_many(site_ids=ids, interval=Interval(start=wanted, end=end), columns=columns)
+        for site_id, own in frame.groupby("site_id", sort=False, observed=True)
+    }
+    found = []
+    for home in homes:
+        frame = rows.get(home.site.site_id, _no_rows())
+        first = frame["timestamp"].iloc[0].to_pydatetime() if len(frame) else now
+        start = min(floor_to(first, step), floor_to(now, step) - timedelta(days=1))
+        table = SiteTable(site=home.site, tariff=home.tariff, catalog=catalog, frame=frame, start=start, end=end)
+        found.append((home, table if _suffices(table, now) else _whole(features, home)))
+    return found
+
+
+def _suffices(table: SiteTable, now: datetime) -> bool:
+    """Whether older values would change next to nothing: of every target enough is there, also lately, and no ceiling rests on them."""
+    past = table.frame[table.frame["timestamp"] < now]
+    lately = past[past["timestamp"] >= now - SILENCE]
+    names = [COLUMNS[target] for target in table.targets]
+    if lately.empty or lately[names].isna().all().any() or (past[names].notna().mean() < LEARNED_SHARE).any():
+        return False
+    sun = table.frame[COLUMNS[Target.SOLAR]].max()
+    # generation is bound by its rating, and where that is unknown or too low by the most that was ever measured
+    return bool(pd.isna(sun) or RATING_MARGIN * sun <= (table.rating_kw or 0.0))
+
+
+def _whole(features: FeatureStore, home: Home) -> SiteTable:
+    return read_table(features, home.site, home.tariff, first=home.now, last=home.now)
 
 
 def columns_of(catalog: FeatureCatalog, target: Target) -> list[str]:

@@ -243,9 +243,10 @@ def test_an_unknown_site_is_named(home):
 
 
 def test_one_live_forecast_per_clock_hour_is_enough(home):
-    assert home.service.forecast_if_due(site_id="home", now=NOW) is not None
-    assert home.service.forecast_if_due(site_id="home", now=NOW + timedelta(minutes=59)) is None
-    assert home.service.forecast_if_due(site_id="home", now=NOW + timedelta(minutes=60)) is not None
+    assert home.service.is_forecast_due(site_id="home", now=NOW)
+    home.forecast()
+    due = [home.service.is_forecast_due(site_id="home", now=NOW + timedelta(minutes=minutes)) for minutes in (59, 60)]
+    assert due == [False, True]
 
 
 def test_a_hindcast_is_stored_apart_from_live_forecasts(home):
