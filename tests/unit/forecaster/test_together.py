@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from services.forecaster import handlers
+from services.forecaster.model.price import fit_price
+from services.forecaster.model.price_kind import PriceByDays
 from services.forecaster.service import ForecastService, UnknownSiteError, standing, tables
+from services.forecaster.service.registry import manifest_of
 from services.forecaster.service.standing import FORECAST_STEP
 from services.forecaster.service.tables import HISTORY, HORIZON, LOOKBACK, SILENCE, Home, recent_tables
 from shared.adapters.clock import FixedClock
@@ -17,8 +20,10 @@ from shared.adapters.model_dir import ModelDir
 from shared.contracts.topology import FORECASTER_BATCH
 from shared.domain.forecast import Target
 from shared.domain.tariff import DynamicPrice
+from shared.domain.time import instant64
+from shared.ports.model_store import Promotion
 from tests.factories import a_site, a_tariff
-from tests.unit.forecaster.tables import HOUR, a_catalog, a_table, now_of
+from tests.unit.forecaster.tables import HOUR, a_catalog, a_series, a_table, now_of
 
 DAYS = 90
 NOW = now_of(a_table(days=DAYS))
@@ -29,13 +34,13 @@ class Street:
     """Sites that are served in all the ways there are."""
 
     def __init__(self, folder: Path) -> None:
-        self.cloud = SqliteCloudStore(folder / "cloud.sqlite")
+        self.cloud, self.models = SqliteCloudStore(folder / "cloud.sqlite"), ModelDir(folder / "models")
         self.service = ForecastService(
             sites=self.cloud.sites,
             tariffs=self.cloud.tariffs,
             features=self.cloud.features,
             forecasts=self.cloud.forecasts,
-            models=ModelDir(folder / "models"),
+            models=self.models,
             progress=self.cloud.progress,
             pool_rows=3_000,
         )
@@ -46,6 +51,18 @@ class Street:
         self.cloud.tariffs.put(site_id, a_tariff(import_price=DynamicPrice(series_id="day-ahead")))
         if table is not None:
             self.cloud.features.write(site_id=site_id, catalog=a_catalog(), rows=table)
+
+    def promote_prices(self, site_id: str) -> None:
+        """Let a model of whole days forecast them, whether or not it is better."""
+        series = a_series(Target.PRICE, table=a_table(days=DAYS))
+        fitted = fit_price(series, until=series.index_of(instant64(NOW)), seed=1)
+        assert fitted is not None
+        model = PriceByDays(model=fitted)
+        files = model.to_files()
+        manifest = manifest_of(model, files, series, owner=site_id, now=NOW, data_end=NOW, catalog_version="one", metrics={})
+        self.models.save(manifest, files)
+        promotion = Promotion(model_version=manifest.model_version, promoted_at=NOW, reason="for this test")
+        self.models.promote(owner=site_id, target=Target.PRICE, promotion=promotion)
 
     def prepared(self, *site_ids: str):
         runs = self.service.prepare(dict.fromkeys(site_ids, NOW))
@@ -68,6 +85,7 @@ def street(tmp_path_factory):
     street = Street(tmp_path_factory.mktemp("street"))
     street.add("own", a_table(days=DAYS))
     street.service.train(site_id="own", now=NOW, test_share=0.05)
+    street.promote_prices("own")
     for number, name in enumerate(("adapted", "pooled", "unrated"), start=1):
         street.add(name, a_table(days=DAYS, seed=number), rated=name != "unrated")
     street.service.train_pools(now=NOW)
@@ -94,7 +112,7 @@ def test_sites_are_forecast_together_as_each_alone(street):
     together = street.prepared(*SITES)
     assert {name for name, _ in together} == set(SITES)
     served = {each.model_name.partition(":")[0] for each in together.values()}
-    assert served >= {"baseline", "pooled", "quantile_ensemble"}
+    assert served >= {"baseline", "pooled", "price_days", "quantile_ensemble"}
     same(together, {key: each for name in SITES for key, each in street.prepared(name).items()})
 
 
