@@ -114,7 +114,7 @@ class ScheduleRunPublished(Event):
 class JobBatchRequested(Event):
     """Please do these jobs, as far as nobody has them yet."""
 
-    job_ids: list[str] = Field(min_length=1, max_length=50)
+    job_ids: list[str] = Field(min_length=1, max_length=500)
 
 
 class FeaturesBatchRequested(JobBatchRequested):
