@@ -282,10 +282,11 @@ def _forecast(batch: Batch) -> Made:
     started = time.process_time()
     series = list(_of_targets(_up_to_date(batch), batch))
     loads, suns = ([History(series=each[k], known=each[k].count - AHEAD // STEP) for each in series] for k in range(len(TARGETS)))
-    rows = [_rows_ahead(each) for each in loads]
-    count = sum(quantiles.size for quantiles in _models.load.quantiles_many(loads, rows))
-    if _models.solar is not None:
-        count += sum(_models.solar.quantiles(each, _rows_ahead(each)).size for each in suns)
+    count = 0
+    for model, histories in ((_models.load, loads), (_models.solar, suns)):
+        if model is not None:
+            found = model.quantiles_many(histories, [_rows_ahead(each) for each in histories])
+            count += sum(quantiles.size for quantiles in found)
     return Made(quantiles=count, process=os.getpid(), cpu_seconds=time.process_time() - started, peak_mib=_peak_mib())
 
 
