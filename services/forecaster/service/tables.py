@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from services.forecaster.model.doubts import LEARNED_SHARE
@@ -28,8 +29,8 @@ LOOKBACK = timedelta(days=70)
 SILENCE = timedelta(days=14)
 """A site of which a target was not measured for longer is forecast from all of `HISTORY`."""
 
-STEPS_TOGETHER = 400_000
-"""Of all sites that are read at once: with some thirty columns about a hundred megabytes."""
+STEPS_TOGETHER = 200_000
+"""Of all sites that are read at once: some hundred megabytes while a store makes columns of its rows."""
 
 HORIZON = timedelta(hours=HORIZON_HOURS)
 
@@ -147,11 +148,14 @@ def _recent(features: FeatureStore, homes: Sequence[Home], catalog: FeatureCatal
 
 def _suffices(table: SiteTable, now: datetime) -> bool:
     """Whether older values would change next to nothing: of every target enough is there, also lately, and no ceiling rests on them."""
-    past = table.frame[table.frame["timestamp"] < now]
-    lately = past[past["timestamp"] >= now - SILENCE]
-    names = [COLUMNS[target] for target in table.targets]
-    if lately.empty or lately[names].isna().all().any() or (past[names].notna().mean() < LEARNED_SHARE).any():
+    stamps = table.frame["timestamp"].to_numpy(dtype="datetime64[us]")
+    silent, known = np.searchsorted(stamps, [instant64(now - SILENCE), instant64(now)])
+    if not known:
         return False
+    for target in table.targets:
+        measured = table.frame[COLUMNS[target]].notna().to_numpy()[:known]
+        if not measured[silent:].any() or measured.mean() < LEARNED_SHARE:
+            return False
     sun = table.frame[COLUMNS[Target.SOLAR]].max()
     # generation is bound by its rating, and where that is unknown or too low by the most that was ever measured
     return bool(pd.isna(sun) or RATING_MARGIN * sun <= (table.rating_kw or 0.0))
