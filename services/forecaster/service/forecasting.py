@@ -123,7 +123,7 @@ class ForecastIssuer(Standing):
             forecaster, name, version = found.model, found.manifest.model_name, found.manifest.model_version
             skill = found.manifest.metrics.get("skill")
             reasons += missing_reasons(series, known)
-        elif usable and (untested := self._untested(table.site.site_id, target, found)) and (pooled := self._pool(table, target, reasons)):
+        elif (untested := self._untested(table.site.site_id, target, found)) and (pooled := self._pool(table, target, reasons)):
             bounds = limits(series, known=known, rating_kw=table.rating_kw)
             forecaster = Adapted(shared=pooled.whole, target=target, limits=bounds)
             name, version, skill = adapted.MODEL_NAME, pooled.version, None

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from services.forecaster import handlers
@@ -33,6 +34,7 @@ class Fleet:
             table = a_table(days=DAYS, seed=number)
             self.add(f"home-{number}", table.assign(load_kw=table["load_kw"] * (1 + number % 3)))
         self.add("newcomer", TABLE[TABLE["timestamp"] >= NOW - timedelta(days=1)])
+        self.add("unmeasured", TABLE[TABLE["timestamp"] >= NOW - timedelta(days=1)].assign(load_kw=np.nan, solar_kw=np.nan))
         self.service = ForecastService(
             sites=self.cloud.sites,
             tariffs=self.cloud.tariffs,
@@ -74,6 +76,13 @@ def test_a_new_site_is_forecast_by_the_model_of_the_others_and_says_so(fleet):
     assert (forecast.model_name, forecast.model_version) == ("pooled", fleet.trained[0].model_version)
     assert any(f"{ENOUGH_SITES} other sites" in reason for reason in forecast.degraded)
     assert (forecast.median > 0).all()
+
+
+def test_a_site_that_has_measured_nothing_is_forecast_by_the_model_of_the_others_too(fleet):
+    forecast = fleet.forecast("unmeasured")
+    assert forecast.model_name == "pooled"
+    assert (forecast.median > 0).all()
+    assert len(np.unique(forecast.median)) > 10
 
 
 def test_where_many_share_a_model_a_site_adapts_to_it_and_fits_nothing_of_its_own(fleet):
