@@ -84,7 +84,7 @@ def series_of(case: Case) -> Series:
     hour = (case.start - case.start.astype("datetime64[D]")) // np.timedelta64(1, "h")
     return replace(
         series,
-        ahead=series.ahead | _azimuth(case),
+        ahead={**series.ahead, **_azimuth(case)},
         forecast={column: case.weather[name] for name, column in WEATHER.items() if name in case.weather},
         forecast_ahead_hours=(hour + np.arange(series.count)) % 24.0 if case.weather else None,
     )

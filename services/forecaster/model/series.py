@@ -1,6 +1,6 @@
 """The history of one target on its regular grid, with what is known ahead of every step."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -47,7 +47,7 @@ class Series:
     start: np.datetime64
     step: timedelta
     values: Values
-    ahead: dict[str, Values]
+    ahead: Mapping[str, Values]
     """Columns known for any future step, each of shape (count,), in the catalog's order."""
     published: Indices | None
     """For values announced ahead: the step at whose start each becomes known, shape (count,), non-decreasing. None: measured."""
@@ -140,7 +140,8 @@ def series_of_targets(
     count = max(0, int((end - start) // _step64(step)))
     column = _Columns.of(table, start=start, step=step, count=count)
     availability = {spec.name: spec.availability for spec in catalog.features} if catalog else {}
-    ahead = {name: column(name) for name, when in availability.items() if when is Availability.AHEAD and name not in COLUMNS.values()}
+    names = (name for name, when in availability.items() if when is Availability.AHEAD and name not in COLUMNS.values())
+    ahead = _AsRead(names=dict.fromkeys(names), column=column)
     shift = _local_shift(ahead.get("hour_local"), start, count, step)
     forecast = {name: ahead[name] if name in ahead else column(name) for name in FORECAST if name in availability}
     forecast_ahead_hours = column(FORECAST_AHEAD) if FORECAST_AHEAD in availability else None
@@ -197,6 +198,29 @@ class _Columns:
             chosen = plain[self.rows]
             values[self.place] = np.where(np.abs(chosen) <= MOST, chosen, np.nan)
         return values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AsRead(Mapping[str, Values]):
+    """Columns of a table that are made when they are first read: most models read few of them."""
+
+    names: dict[str, None]
+    """In order."""
+    column: _Columns
+    made: dict[str, Values] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Values:
+        if name not in self.made:
+            if name not in self.names:
+                raise KeyError(name)
+            self.made[name] = self.column(name)
+        return self.made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 def _published(ahead_hours: Values, step_of_day: Indices, step: timedelta) -> Indices:
