@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pyarrow import feather
 
 from forecasting.goals import Goal
 from forecasting.work import THREADS
@@ -221,11 +222,11 @@ def store(batch: Batch) -> None:
 def _up_to_date(batch: Batch) -> Tables:
     """Stored rows, then those that are made again as every hour."""
     fresh = _tables(batch, batch.recent, Interval(start=NOW - RECENT, end=NOW + HORIZON), as_of=NOW)
-    kept = pd.read_feather(batch.stored)
+    kept = feather.read_table(batch.stored, memory_map=True)
     count = int((timedelta(days=HISTORY_DAYS) - RECENT) / STEP)
     columns = {
         name: np.concatenate([kept[name].to_numpy().reshape(len(batch.homes), -1)[:, :count], fresh.columns[name]], axis=1)
-        for name in kept.columns
+        for name in kept.column_names
     }
     stamps = TimeGrid(start=NOW - timedelta(days=HISTORY_DAYS), step=STEP, count=count + len(fresh.timestamps)).starts()
     return Tables(timestamps=pd.DatetimeIndex(stamps).tz_localize("UTC"), columns=columns)
@@ -248,7 +249,7 @@ def _of_targets(tables: Tables, batch: Batch) -> Iterator[tuple[Series, Series]]
     start, count = instant64(tables.timestamps[0].to_pydatetime()), len(tables.timestamps)
     read = _read()
     # sites one after another, as a feature store reads them
-    every = pd.DataFrame({name: values.ravel() for name, values in tables.columns.items() if name in read})
+    every = pd.DataFrame({name: values.ravel() for name, values in tables.columns.items() if name in read}, copy=False)
     for number in range(len(batch.homes)):
         table = every.iloc[number * count : (number + 1) * count].assign(timestamp=tables.timestamps)
         found = series_of_targets(table, columns, TARGETS, step=STEP, start=start, end=instant64(NOW + AHEAD))
