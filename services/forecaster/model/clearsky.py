@@ -15,6 +15,8 @@ ELEVATION, AZIMUTH, ENVELOPE = "sun_elevation_deg", "sun_azimuth_deg", "clear_sk
 
 FIT_DAYS = 60
 HALF_LIFE_DAYS = 30.0
+SEEN_PER_HOUR = 2
+"""Of finer steps no more are looked at: neighbours tell the same of a plane."""
 EXPECTILE = 0.97
 REWEIGHTINGS = 40
 STATED_HOURS = 0.5
@@ -77,8 +79,9 @@ def clear_sky(series: Series, basis: Matrix, *, known: int, rating_kw: float | N
     measured = past[np.isfinite(series.values[first:known])]
     if not np.isfinite(series.ahead_or_nan(AZIMUTH)).any() or not (series.values[measured] > 0).any():
         return stated
-    sunny = measured[basis[measured, 3] > 0]
-    age = 0.5 ** ((known - sunny) / series.per_day / HALF_LIFE_DAYS) / series.per_hour
+    apart = max(1, series.per_hour // SEEN_PER_HOUR)
+    sunny = measured[basis[measured, 3] > 0][::apart]
+    age = 0.5 ** ((known - sunny) / series.per_day / HALF_LIFE_DAYS) * apart / series.per_hour
     prior = plane_of(basis, stated) if rating_kw else None
     plane = np.maximum(basis @ _expectile(basis[sunny], series.values[sunny], age, _strength(basis), prior), 0.0)
     return _with_edges(series, plane * _by_slot(series, plane, known), known)
