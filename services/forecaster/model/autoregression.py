@@ -22,7 +22,6 @@ Cube = NDArray[np.float64]
 
 LAGS = (1, 2, 3, 7)
 EXOGENOUS_LAGS = (0, 1, 7)
-LONGEST_LAG = 7
 WEEKDAYS = 7
 NEARNESS = 1.0
 """The prior's deviation is 1 / (1 + this x hours between input and output)."""
@@ -93,7 +92,7 @@ def from_words(words: Mapping[str, Any]) -> Autoregression:
 
 
 def inputs(hours: Matrix, exogenous: Cube, days: Indices) -> Matrix:
-    """What is known of days (each at least `LONGEST_LAG`) before they begin, shape (days, inputs). Columns go by 24 hours."""
+    """What is known of days before they begin, shape (days, inputs); none is among the first seven. Columns go by 24 hours."""
     parts = [hours[days - lag] for lag in LAGS]
     parts += [exogenous[days - lag, :, column] for column in range(exogenous.shape[2]) for lag in EXOGENOUS_LAGS]
     return np.concatenate(parts, axis=1)

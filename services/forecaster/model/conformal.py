@@ -58,15 +58,3 @@ class Band:
     @property
     def _middle(self) -> int:
         return self.levels.index(0.5)
-
-
-def follow(band: Band, quantiles: Matrix, actual: Matrix) -> tuple[Matrix, Band]:
-    """Forecasts in order, shapes (forecasts, rows, levels) and (forecasts, rows): each banded by those before it, and the band after all.
-
-    A forecast must be over before the next one begins.
-    """
-    banded = np.empty_like(quantiles)
-    for number, (raw, happened) in enumerate(zip(quantiles, actual, strict=True)):
-        banded[number] = band.apply(raw)
-        band = band.learnt(banded[number], happened)
-    return banded, band
