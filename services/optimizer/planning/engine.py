@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.optimizer.planning.expectation import assumed_spread
-from services.optimizer.planning.lp import Solution, SolverError, solve
+from services.optimizer.planning.lp import solve
 from services.optimizer.planning.problem import Array, Problem
 from services.optimizer.planning.rules import self_consumption_power_kw
+from services.optimizer.planning.solution import Solution, SolverError
 from services.optimizer.planning.value import Scenarios, ValueFunction, curve_after, value_function
 from shared.domain.dispatch import TIE_PER_KWH
 from shared.domain.schedule import PlanStatus, ValueCurve

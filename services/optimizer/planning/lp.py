@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.optimizer.planning.problem import Array, Problem, Steering
+from services.optimizer.planning.solution import Solution, SolverError
 from shared.domain.schedule import PlanStatus
 
 TIE_PER_KWH = 1e-6
@@ -24,31 +25,6 @@ GAP = 1e-5
 PROVEN_GAP = 1e-4
 """An answer within this gap is called optimal."""
 _COLUMNS = ("charge", "discharge", "bought", "over_bought", "sold", "over_sold", "curtail", "energy")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solution:
-    """Flows of every step, shape (steps,), and what they are worth at the margin."""
-
-    status: PlanStatus
-    engine: str
-    charge_kw: Array
-    discharge_kw: Array
-    import_kw: Array
-    export_kw: Array
-    curtail_kw: Array
-    energy_kwh: Array
-    """Stored energy at the end of each step."""
-    value_per_kwh: Array
-    """What one more stored kWh at the end of each step would save, in steering money."""
-    peak_adder_per_kwh: Array
-    """What a kWh imported in each step adds to demand charges at the margin."""
-    gap: float = 0.0
-    seconds: float = 0.0
-
-
-class SolverError(Exception):
-    """HiGHS ended without a usable answer; the text says how."""
 
 
 @dataclass(slots=True)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 
 from services.optimizer.planning.account import plan_cost
-from services.optimizer.planning.lp import SolverError, solve
+from services.optimizer.planning.lp import solve
 from services.optimizer.planning.plan import Plan, make_plan
 from services.optimizer.planning.problem import DemandTerms, Problem
+from services.optimizer.planning.solution import SolverError
 from services.optimizer.planning.validate import violations
 from shared.domain.schedule import Action, PlanStatus
 from shared.domain.site import GridConnection
