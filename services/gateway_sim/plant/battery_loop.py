@@ -7,7 +7,7 @@ charge, temperature, cycles, health): machine code keeps them in registers, and 
 from math import exp
 
 from services.gateway_sim.plant.noise import Floats, Integers
-from services.gateway_sim.plant.tiered import tiered
+from shared.domain.tiered import tiered
 
 (
     CAPACITY_KWH, LOWEST_PERCENT, HIGHEST_PERCENT, CHARGE_KW, DISCHARGE_KW, CHARGE_EFFICIENCY, DISCHARGE_EFFICIENCY, STANDBY_KW,

@@ -11,7 +11,7 @@ from services.gateway_sim.plant.lattice import CELL_US, SPIN_UP_CELLS, WEEK_CELL
 from services.gateway_sim.plant.living import Living
 from services.gateway_sim.plant.noise import HOUR_US, Floats, Stream
 from services.gateway_sim.plant.steps import Steps
-from services.gateway_sim.plant.tiered import tiered
+from shared.domain.tiered import tiered
 
 DESIGN_CELSIUS = -10.0
 """The heat pump of an average house holds 20 degrees inside at this temperature outside, EN 14825's design point of its average climate."""

@@ -105,11 +105,11 @@ def guide(decision: Decision, step: int) -> StepGuide:
         charge_limit = 0.0
     if sale_brings < curve.value_per_kwh[-1] - TIE_PER_KWH:
         discharge_limit = 0.0
-    if problem.limits.max_import_kw is not None:
-        charge_limit = min(charge_limit, problem.limits.max_import_kw)
-    if problem.limits.max_export_kw is not None:
-        discharge_limit = min(discharge_limit, problem.limits.max_export_kw)
-    return StepGuide(value_curve=curve, grid_charge_limit_kw=charge_limit, grid_discharge_limit_kw=discharge_limit)
+    return StepGuide(
+        value_curve=curve,
+        grid_charge_limit_kw=min(charge_limit, float(problem.import_limit_kw[step])),
+        grid_discharge_limit_kw=min(discharge_limit, float(problem.export_limit_kw[step])),
+    )
 
 
 def guides(decision: Decision, *, first: int) -> Sequence[StepGuide]:

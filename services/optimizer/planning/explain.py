@@ -81,17 +81,14 @@ def _bindings(decision: Decision, words: list[Action]) -> list[str | None]:
     idle = ~charging & ~discharging
     slack = 1e-4
     full, empty = after >= battery.max_energy_kwh - slack, after <= battery.min_energy_kwh + slack
-    limits = problem.limits
     conditions: list[tuple[str, NDArray[np.bool_]]] = [
         ("max_soc", full & (charging | (idle & (net < 0)))),
         ("min_soc", empty & (discharging | (idle & (net > 0)))),
         ("charge_rate", charging & (flows.charge_kw >= battery.max_charge_rate_kw - slack)),
         ("discharge_rate", discharging & (flows.discharge_kw >= battery.max_discharge_rate_kw - slack)),
+        ("max_import", charging & (flows.import_kw >= problem.import_limit_kw - slack)),
+        ("max_export", discharging & (flows.export_kw >= problem.export_limit_kw - slack)),
     ]
-    if limits.max_import_kw is not None:
-        conditions.append(("max_import", charging & (flows.import_kw >= limits.max_import_kw - slack)))
-    if limits.max_export_kw is not None:
-        conditions.append(("max_export", discharging & (flows.export_kw >= limits.max_export_kw - slack)))
     return [next((name for name, where in conditions if where[step]), None) for step in range(len(words))]
 
 

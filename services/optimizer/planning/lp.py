@@ -186,9 +186,7 @@ def _build(problem: Problem, steer: Steering, grid_choice: NDArray[np.bool_], ba
     spare_kw = np.where(steer.import_per_kwh < 0, 0.0, problem.solar_kw)
     most_bought = np.maximum(0.0, problem.load_kw - spare_kw + battery.max_charge_rate_kw)
     most_sold = np.maximum(0.0, problem.solar_kw - problem.load_kw + battery.max_discharge_rate_kw)
-    limit = problem.limits
-    import_limit = np.inf if limit.max_import_kw is None else limit.max_import_kw
-    export_limit = np.inf if limit.max_export_kw is None else limit.max_export_kw
+    import_limit, export_limit = problem.import_limit_kw, problem.export_limit_kw
     # a slight preference for the earlier of two equal steps makes equal inputs give one plan
     tie = TIE_PER_KWH * hours * (1.0 + 0.5 * np.arange(n) / n)
     wear, breach = steer.wear_per_kwh * hours, steer.breach_per_kwh
@@ -243,12 +241,12 @@ def _band(problem: Problem) -> tuple[Array, Array]:
 
     A battery that starts outside its band has to come back as fast as its power and the limits of the connection allow.
     """
-    battery, hours, limits = problem.battery, problem.grid.step_hours, problem.limits
-    room_in = np.inf if limits.max_import_kw is None else np.maximum(0.0, limits.max_import_kw - problem.load_kw + problem.solar_kw)
+    battery, hours = problem.battery, problem.grid.step_hours
+    room_in = np.maximum(0.0, problem.import_limit_kw - problem.load_kw + problem.solar_kw)
     spill = 0.0 if problem.solar_curtailable else problem.solar_kw
-    room_out = np.inf if limits.max_export_kw is None else np.maximum(0.0, limits.max_export_kw + problem.load_kw - spill)
-    charge = np.broadcast_to(np.minimum(battery.max_charge_rate_kw, room_in), problem.grid.count)
-    discharge = np.broadcast_to(np.minimum(battery.max_discharge_rate_kw, room_out), problem.grid.count)
+    room_out = np.maximum(0.0, problem.export_limit_kw + problem.load_kw - spill)
+    charge = np.minimum(battery.max_charge_rate_kw, room_in)
+    discharge = np.minimum(battery.max_discharge_rate_kw, room_out)
     start = problem.initial_energy_kwh
     floor = np.minimum(battery.min_energy_kwh, start + np.cumsum(charge) * battery.charge_efficiency * hours)
     ceiling = np.maximum(battery.max_energy_kwh, start - np.cumsum(discharge) / battery.discharge_efficiency * hours)

@@ -140,12 +140,13 @@ def _relaxed(decision: Decision) -> tuple[RelaxedConstraint, ...]:
     problem, flows, battery = decision.problem, decision.solution, decision.problem.battery
     found = []
     for name, flow, limit in (
-        ("max_import", flows.import_kw, problem.limits.max_import_kw),
-        ("max_export", flows.export_kw, problem.limits.max_export_kw),
+        ("max_import", flows.import_kw, problem.import_limit_kw),
+        ("max_export", flows.export_kw, problem.export_limit_kw),
     ):
-        if limit is not None and (flow > limit + BREACH_KW).any():
-            worst = int(np.argmax(flow))
-            found.append(RelaxedConstraint(name=name, amount=round(float(flow[worst]) - limit, 6), unit="kW", at=problem.grid[worst]))
+        if (flow > limit + BREACH_KW).any():
+            worst = int(np.argmax(flow - limit))
+            amount = round(float(flow[worst] - limit[worst]), 6)
+            found.append(RelaxedConstraint(name=name, amount=amount, unit="kW", at=problem.grid[worst]))
     start = problem.initial_soc_percent
     for name, amount in (("min_soc", battery.min_soc_percent - start), ("max_soc", start - battery.max_soc_percent)):
         if problem.out_of_band and amount > 0:

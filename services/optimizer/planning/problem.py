@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from services.optimizer.planning.devices import Devices, HybridInverter, Taper
 from shared.domain.errors import InvalidValueError, require_at_least, require_between
 from shared.domain.site import BatterySpec, GridConnection
 from shared.domain.storage import wear_cost_per_kwh
@@ -92,12 +93,21 @@ class Problem:
     """Per kWh of change of stored energy, either way."""
     terminal_value_per_kwh: float
     """Of each kWh stored above the minimum at the end."""
-    limits: GridConnection = field(default_factory=GridConnection)
+    import_limit_kw: Array
+    """What the connection or an order allows to import, shape (steps,); inf where there is no limit."""
+    export_limit_kw: Array
     objective: Objective = Objective.COST
     solar_curtailable: bool = True
     demand: DemandTerms | None = None
     carbon_intensity_g_kwh: Array | None = None
     carbon_price_per_kg: float = 0.0
+    grid_charging: bool = True
+    """False: the battery may charge no more than the sun gives at the time."""
+    battery_export: bool = True
+    """False: no more may be exported than the sun gives at the time."""
+    taper: Taper = field(default_factory=Taper)
+    inverter: HybridInverter | None = None
+    devices: Devices = field(default_factory=Devices)
 
     def __post_init__(self) -> None:
         if not 0 < self.grid.count <= MAX_STEPS:
@@ -106,6 +116,10 @@ class Problem:
         self._require_series("solar_kw", low=0.0)
         self._require_series("import_price_per_kwh")
         self._require_series("export_price_per_kwh")
+        for name in ("import_limit_kw", "export_limit_kw"):
+            limit = getattr(self, name)
+            if limit.shape != (self.grid.count,) or np.isnan(limit).any() or (limit < 0).any():
+                raise InvalidValueError(name, "limits", f"must have one number, not negative, for each of the {self.grid.count} steps")
         require_between("initial_soc_percent", self.initial_soc_percent, 0.0, 100.0)
         require_at_least("wear_cost_per_kwh", self.wear_cost_per_kwh, 0.0)
         if not np.isfinite(self.terminal_value_per_kwh):
@@ -135,9 +149,16 @@ class Problem:
         import_price_per_kwh: Array,
         export_price_per_kwh: Array,
         terminal_value_per_kwh: float | None = None,
+        limits: GridConnection | None = None,
         **terms: object,
     ) -> Self:
-        """A problem whose wear and terminal value are the given ones, or the defaults where they are None."""
+        """A problem whose wear and terminal value are the given ones, or the defaults where they are None.
+
+        `limits` hold in all steps; `import_limit_kw` and `export_limit_kw` can be given step by step instead.
+        """
+        unlimited = np.full(len(import_price_per_kwh), np.inf)
+        for name, limit in (("import_limit_kw", limits and limits.max_import_kw), ("export_limit_kw", limits and limits.max_export_kw)):
+            terms.setdefault(name, unlimited if limit is None else np.full(len(unlimited), limit))
         if terminal_value_per_kwh is None:
             terminal_value_per_kwh = default_terminal_value_per_kwh(battery, import_price_per_kwh, export_price_per_kwh)
         return cls(

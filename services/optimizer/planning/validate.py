@@ -50,10 +50,10 @@ def _meter(problem: Problem, step: int, slot: Slot, relaxed: Sequence[RelaxedCon
         yield "the meter does not balance"
     waived = {item.name for item in relaxed}
     for name, value, limit in (
-        ("max_import", slot.grid_import_kw, problem.limits.max_import_kw),
-        ("max_export", slot.grid_export_kw, problem.limits.max_export_kw),
+        ("max_import", slot.grid_import_kw, problem.import_limit_kw[step]),
+        ("max_export", slot.grid_export_kw, problem.export_limit_kw[step]),
     ):
-        if limit is not None and value > limit + 2e-4 and name not in waived:
+        if value > limit + 2e-4 and name not in waived:
             yield f"{name} is exceeded without a word"
 
 

@@ -161,14 +161,13 @@ class StepCost:
 
     def _meter(self, flow_kw: Array) -> Array:
         """Cost per hour of a flow through the meter."""
-        limits, breach = self.problem.limits, self.steer.breach_per_kwh
+        breach, no_limit = self.steer.breach_per_kwh, np.inf
         price = self.steer.import_per_kwh if self.adder is None else self.steer.import_per_kwh + self.adder
         bought, sold = np.maximum(flow_kw, 0.0), np.maximum(-flow_kw, 0.0)
         cost: Array = price[:, None, None] * bought - self.steer.export_per_kwh[:, None, None] * sold
-        if limits.max_import_kw is not None:
-            cost += breach * np.maximum(0.0, bought - limits.max_import_kw)
-        if limits.max_export_kw is not None:
-            cost += breach * np.maximum(0.0, sold - limits.max_export_kw)
+        for flow, limit in ((bought, self.problem.import_limit_kw), (sold, self.problem.export_limit_kw)):
+            if (limit < no_limit).any():
+                cost += breach * np.maximum(0.0, flow - limit[:, None, None])
         return cost
 
 

@@ -45,7 +45,7 @@ class Tiered(Generic[*_Arguments, _Result]):
         return result
 
     def compiled(self, *arguments: *_Arguments) -> _Result:
-        """As machine code: some seconds at the first call after a change of the source, then from numba's cache."""
+        """As machine code, which lets other threads run: some seconds at the first call after a change of the source, then from numba's cache."""
         if self._machine is None:
             self._machine = _compiled(self._kernel, self._helpers)
         try:
@@ -66,13 +66,13 @@ def _compiled(kernel: Callable[..., Any], helpers: tuple[Callable[..., object], 
 
     names = dict(cast("FunctionType", kernel).__globals__)
     for helper in helpers:
-        names[helper.__name__] = numba.njit(error_model="numpy")(_copy(helper, names))
+        names[helper.__name__] = numba.njit(error_model="numpy", nogil=True)(_copy(helper, names))
     try:
-        machine = numba.njit(cache=cache, error_model="numpy")(_copy(kernel, names))
+        machine = numba.njit(cache=cache, error_model="numpy", nogil=True)(_copy(kernel, names))
     except RuntimeError as reason:  # no folder for a cache is writable
         if "no locator available" not in str(reason):
             raise
-        machine = numba.njit(error_model="numpy")(_copy(kernel, names))
+        machine = numba.njit(error_model="numpy", nogil=True)(_copy(kernel, names))
     return cast("Callable[..., Any]", machine)
 
 

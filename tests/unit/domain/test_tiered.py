@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from services.gateway_sim.plant.tiered import COMPILED_FROM_STEPS, tiered
+from shared.domain.tiered import COMPILED_FROM_STEPS, tiered
 
 SHARE = 0.3
 
