@@ -45,7 +45,7 @@ class Tiered(Generic[*_Arguments, _Result]):
         return result
 
     def compiled(self, *arguments: *_Arguments) -> _Result:
-        """As machine code, which lets other threads run: some seconds at the first call after a change of the source, then from numba's cache."""
+        """As machine code, beside which other threads run: seconds at the first call after a change of the source, then from a cache."""
         if self._machine is None:
             self._machine = _compiled(self._kernel, self._helpers)
         try:

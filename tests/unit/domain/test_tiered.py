@@ -60,7 +60,7 @@ def test_short_runs_never_load_the_compiler_and_many_together_do():
     program = f"""
 import sys
 import numpy as np
-from tests.unit.gateway_sim.plant.test_tiered import SMOOTH
+from tests.unit.domain.test_tiered import SMOOTH
 values = np.ones({COMPILED_FROM_STEPS // 2})
 SMOOTH(values, np.zeros(1), np.zeros(len(values)), steps=len(values))
 SMOOTH(values, np.zeros(1), np.zeros(len(values)), steps=len(values))
@@ -76,7 +76,7 @@ def test_a_disk_too_full_for_the_compilers_cache_costs_only_time(tmp_path: Path)
     program = """
 import resource, signal
 import numpy as np
-from tests.unit.gateway_sim.plant.test_tiered import SMOOTH
+from tests.unit.domain.test_tiered import SMOOTH
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))  # no file may grow beyond ten bytes
 plain, machine = np.zeros(5), np.zeros(5)
