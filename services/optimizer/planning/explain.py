@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from services.optimizer.planning.engine import Decision, grid_charge_kw, grid_discharge_kw
 from services.optimizer.planning.problem import Array, Objective
-from services.optimizer.planning.value import Scenarios, StepCost, value_function
+from services.optimizer.planning.value import change_costs, value_function
 from shared.domain.schedule import Action, Reason
 
 MOVING_KW = 1e-4
@@ -121,14 +121,7 @@ def _extra_costs(decision: Decision) -> Array:
         ),
         axis=1,
     )
-    scenario = Scenarios.single(problem)
-    cost = StepCost(
-        problem=problem,
-        steer=problem.steering,
-        net_kw=(scenario.load_kw - scenario.solar_kw).T[:, :, None],
-        solar_kw=scenario.solar_kw.T[:, :, None],
-        adder=decision.solution.peak_adder_per_kwh,
-    ).of(changes[:, None, :])[:, 0, :]
+    cost = change_costs(problem, changes, import_adder_per_kwh=decision.solution.peak_adder_per_kwh)
     values = value_function(problem, import_adder_per_kwh=decision.solution.peak_adder_per_kwh)
     later = np.array([
         np.interp(row, values.energies_kwh, values.cost[step + 1]) for step, row in enumerate(before[:, None] + changes)

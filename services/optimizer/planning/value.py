@@ -9,9 +9,8 @@ nothing through the meter); between levels V is linear. That is exact for a piec
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
+from services.optimizer.planning import value_loop
 from services.optimizer.planning.problem import Array, Objective, Problem, Steering
 from shared.domain.schedule import ValueCurve
 
@@ -59,116 +58,63 @@ class ValueFunction:
 
 def value_function(problem: Problem, *, scenarios: Scenarios | None = None, import_adder_per_kwh: Array | None = None) -> ValueFunction:
     """V of a problem; `import_adder_per_kwh` is what demand charges add to the import price at the margin."""
-    battery, steer = problem.battery, problem.steering
+    battery, steer, count = problem.battery, problem.steering, problem.grid.count
     scenarios = scenarios or Scenarios.single(problem)
     low, high = battery.min_energy_kwh, battery.max_energy_kwh
     if high - low < 1e-9:
-        return ValueFunction(energies_kwh=np.array([low]), cost=np.zeros((problem.grid.count + 1, 1)))
+        return ValueFunction(energies_kwh=np.array([low]), cost=np.zeros((count + 1, 1)))
     energies = np.linspace(low, high, LEVELS)
-    moves = _Moves.of(problem, steer, scenarios, spacing=float(energies[1] - energies[0]), adder=import_adder_per_kwh)
-    cost = np.empty((problem.grid.count + 1, LEVELS))
+    spacing = float(energies[1] - energies[0])
+    numbers = _numbers(problem, steer, spacing_kwh=spacing, stays=float(np.exp(-problem.grid.step_hours / scenarios.persistence_hours)))
+    up = min(LEVELS - 1, int(numbers[value_loop.UP_KWH] / spacing + 1e-9))
+    down = min(LEVELS - 1, int(numbers[value_loop.DOWN_KWH] / spacing + 1e-9))
+    cost = np.empty((count + 1, LEVELS))
     cost[-1] = -steer.terminal_per_kwh * (energies - low)
-    stays = float(np.exp(-problem.grid.step_hours / scenarios.persistence_hours))
-    later = np.repeat(cost[-1][None, :], len(scenarios.weights), axis=0)
-    for step in range(problem.grid.count - 1, -1, -1):
-        best = moves.best(step, later)
-        cost[step] = scenarios.weights @ best
-        later = stays * best + (1.0 - stays) * cost[step]
-    return ValueFunction(energies_kwh=energies, cost=cost, tolerance_per_kwh=CURVE_TOLERANCE * steer.scale)
+    room = len(scenarios.weights) * LEVELS
+    values = cost.ravel()
+    value_loop.backward(
+        numbers, scenarios.weights, scenarios.load_kw.ravel() - scenarios.solar_kw.ravel(), scenarios.solar_kw.ravel(),
+        *_prices(problem, steer, import_adder_per_kwh), np.arange(-down, up + 1, dtype=np.float64) * spacing, down,
+        np.empty(room), np.empty(room), np.empty(down + 1 + up), np.empty(3), np.empty(3), values, steps=count * room,
+    )  # fmt: skip
+    return ValueFunction(energies_kwh=energies, cost=values.reshape(cost.shape), tolerance_per_kwh=CURVE_TOLERANCE * steer.scale)
 
 
-@dataclass(frozen=True, slots=True)
-class _Moves:
-    """The moves of every step: whole levels, and kinks (as a whole number of levels and a share of the next)."""
-
-    down: int
-    up: int
-    level_cost: Array
-    """(steps, scenarios, down + 1 + up)"""
-    kink_level: NDArray[np.int64]
-    kink_share: Array
-    kink_cost: Array
-    """(steps, scenarios, kinks)"""
-
-    @classmethod
-    def of(cls, problem: Problem, steer: Steering, scenarios: Scenarios, *, spacing: float, adder: Array | None) -> "_Moves":
-        battery, hours = problem.battery, problem.grid.step_hours
-        largest_up = battery.max_charge_rate_kw * battery.charge_efficiency * hours
-        largest_down = battery.max_discharge_rate_kw * hours / battery.discharge_efficiency
-        up = min(LEVELS - 1, int(largest_up / spacing + 1e-9))
-        down = min(LEVELS - 1, int(largest_down / spacing + 1e-9))
-        load, solar = scenarios.load_kw.T[:, :, None], scenarios.solar_kw.T[:, :, None]
-        net = load - solar
-        shape = (*net.shape[:2], 1)
-        following = np.where(net < 0, -net * battery.charge_efficiency, -net / battery.discharge_efficiency) * hours
-        following = np.clip(following, -largest_down, largest_up)
-        kinks = np.concatenate((following, np.full(shape, largest_up), np.full(shape, -largest_down)), axis=2)
-        position = kinks / spacing
-        whole = np.floor(position).astype(np.int64)
-        cost = StepCost(problem=problem, steer=steer, net_kw=net, solar_kw=solar, adder=adder)
-        return cls(
-            down=down,
-            up=up,
-            level_cost=cost.of(np.arange(-down, up + 1, dtype=np.float64) * spacing),
-            kink_level=whole,
-            kink_share=position - whole,
-            kink_cost=cost.of(kinks),
-        )
-
-    def best(self, step: int, later: Array) -> Array:
-        """The least cost from each level, shape (scenarios, levels), when `later`, of the same shape, is V afterwards."""
-        scenarios = len(later)
-        wide = np.full((scenarios, 3 * LEVELS + 1), np.inf)
-        wide[:, LEVELS : 2 * LEVELS] = later
-        reach = wide[:, LEVELS - self.down : 2 * LEVELS + self.up]
-        windows = sliding_window_view(reach, self.down + 1 + self.up, axis=1)
-        best: Array = (windows + self.level_cost[step][:, None, :]).min(axis=2)
-        rows = np.arange(scenarios)[:, None]
-        for kink in range(self.kink_level.shape[2]):
-            level = np.clip(self.kink_level[step, :, kink], -LEVELS, LEVELS)
-            share = self.kink_share[step, :, kink][:, None]
-            index = level[:, None] + np.arange(LEVELS, 2 * LEVELS)[None, :]
-            below, above = wide[rows, index], wide[rows, index + 1]
-            with np.errstate(invalid="ignore"):
-                between = np.where(share > 1e-12, below + share * (above - below), below)
-            np.fmin(best, between + self.kink_cost[step, :, kink][:, None], out=best)
-        return best
+def change_costs(problem: Problem, changes_kwh: Array, *, import_adder_per_kwh: Array | None = None) -> Array:
+    """What changing the stored energy costs on the expectation, shape (steps, changes) as given: money, wear and breaches."""
+    steer = problem.steering
+    flat = np.ascontiguousarray(changes_kwh).ravel()
+    cost = np.empty(len(flat))
+    value_loop.changes(
+        _numbers(problem, steer, spacing_kwh=1.0, stays=1.0), flat, problem.load_kw - problem.solar_kw, problem.solar_kw,
+        *_prices(problem, steer, import_adder_per_kwh), cost, steps=len(flat),
+    )  # fmt: skip
+    return cost.reshape(changes_kwh.shape)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepCost:
-    """What changing the stored energy costs within a step: the meter's money, wear, and breaches of wishes."""
+def _numbers(problem: Problem, steer: Steering, *, spacing_kwh: float, stays: float) -> Array:
+    """A problem as the loops see it."""
+    battery, hours = problem.battery, problem.grid.step_hours
+    numbers = np.empty(value_loop.NUMBERS)
+    numbers[value_loop.SPACING_KWH] = spacing_kwh
+    numbers[value_loop.UP_KWH] = battery.max_charge_rate_kw * battery.charge_efficiency * hours
+    numbers[value_loop.DOWN_KWH] = battery.max_discharge_rate_kw * hours / battery.discharge_efficiency
+    numbers[value_loop.CHARGE_EFFICIENCY] = battery.charge_efficiency
+    numbers[value_loop.DISCHARGE_EFFICIENCY] = battery.discharge_efficiency
+    numbers[value_loop.WEAR] = steer.wear_per_kwh
+    numbers[value_loop.BREACH] = steer.breach_per_kwh
+    numbers[value_loop.HOURS] = hours
+    numbers[value_loop.STAYS] = stays
+    numbers[value_loop.CURTAILABLE] = float(problem.solar_curtailable)
+    numbers[value_loop.CHARGE_FROM_GRID] = float(problem.grid_charging)
+    numbers[value_loop.SELL_STORED] = float(problem.battery_export)
+    return numbers
 
-    problem: Problem
-    steer: Steering
-    net_kw: Array
-    solar_kw: Array
-    adder: Array | None
 
-    def of(self, change_kwh: Array) -> Array:
-        """`change_kwh` broadcasts against (steps, scenarios, moves)."""
-        battery, hours = self.problem.battery, self.problem.grid.step_hours
-        power = np.where(change_kwh > 0, change_kwh / battery.charge_efficiency, change_kwh * battery.discharge_efficiency) / hours
-        flow = self.net_kw + power
-        best = self._meter(flow)
-        if self.problem.solar_curtailable:
-            # the meter's cost is least at no, at full, or at just enough curtailment
-            full = flow + self.solar_kw
-            np.minimum(best, self._meter(full), out=best)
-            best = np.where((flow < 0) & (full > 0), np.minimum(best, 0.0), best)
-        cost: Array = best * hours + self.steer.wear_per_kwh * np.abs(change_kwh)
-        return cost
-
-    def _meter(self, flow_kw: Array) -> Array:
-        """Cost per hour of a flow through the meter."""
-        breach, no_limit = self.steer.breach_per_kwh, np.inf
-        price = self.steer.import_per_kwh if self.adder is None else self.steer.import_per_kwh + self.adder
-        bought, sold = np.maximum(flow_kw, 0.0), np.maximum(-flow_kw, 0.0)
-        cost: Array = price[:, None, None] * bought - self.steer.export_per_kwh[:, None, None] * sold
-        for flow, limit in ((bought, self.problem.import_limit_kw), (sold, self.problem.export_limit_kw)):
-            if (limit < no_limit).any():
-                cost += breach * np.maximum(0.0, flow - limit[:, None, None])
-        return cost
+def _prices(problem: Problem, steer: Steering, adder: Array | None) -> tuple[Array, Array, Array, Array]:
+    """Buying and selling, and how much of each is free of a breach."""
+    buy = steer.import_per_kwh if adder is None else steer.import_per_kwh + adder
+    return buy, steer.export_per_kwh, problem.import_limit_kw, problem.export_limit_kw
 
 
 def curve_after(problem: Problem, function: ValueFunction, step: int) -> ValueCurve:
