@@ -12,6 +12,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
+from services.optimizer.planning.band import band
 from services.optimizer.planning.problem import Array, Problem, Steering
 from services.optimizer.planning.solution import Solution, SolverError
 from shared.domain.schedule import PlanStatus
@@ -192,7 +193,7 @@ def _build(problem: Problem, steer: Steering, grid_choice: NDArray[np.bool_], ba
     wear, breach = steer.wear_per_kwh * hours, steer.breach_per_kwh
     terminal = np.zeros(n)
     terminal[-1] = -steer.terminal_per_kwh
-    floor, ceiling = _band(problem)
+    floor, ceiling = band(problem)
     # who is still on the way back into the band does not turn round
     below = np.concatenate(([problem.initial_energy_kwh], floor[:-1])) < battery.min_energy_kwh - 1e-9
     above = np.concatenate(([problem.initial_energy_kwh], ceiling[:-1])) > battery.max_energy_kwh + 1e-9
@@ -234,23 +235,6 @@ def _build(problem: Problem, steer: Steering, grid_choice: NDArray[np.bool_], ba
     terminals = _add_directions(model, battery_choice, (at["charge"],), (at["discharge"],), **rates)
     binaries = np.concatenate((meter, terminals))
     return model, _Layout(columns=at, balance=balance, dynamics=dynamics, peak_rows=peak_rows, binaries=binaries)
-
-
-def _band(problem: Problem) -> tuple[Array, Array]:
-    """Least and most stored energy at the end of each step.
-
-    A battery that starts outside its band has to come back as fast as its power and the limits of the connection allow.
-    """
-    battery, hours = problem.battery, problem.grid.step_hours
-    room_in = np.maximum(0.0, problem.import_limit_kw - problem.load_kw + problem.solar_kw)
-    spill = 0.0 if problem.solar_curtailable else problem.solar_kw
-    room_out = np.maximum(0.0, problem.export_limit_kw + problem.load_kw - spill)
-    charge = np.minimum(battery.max_charge_rate_kw, room_in)
-    discharge = np.minimum(battery.max_discharge_rate_kw, room_out)
-    start = problem.initial_energy_kwh
-    floor = np.minimum(battery.min_energy_kwh, start + np.cumsum(charge) * battery.charge_efficiency * hours)
-    ceiling = np.maximum(battery.max_energy_kwh, start - np.cumsum(discharge) / battery.discharge_efficiency * hours)
-    return floor, ceiling
 
 
 def _add_directions(
