@@ -115,7 +115,7 @@ def _plan(batch: Batch, columns: Columns) -> None:
     kernel.solve(
         sites, steps, batch.numbers.reshape(-1), load, solar, buy, sell, most_bought, most_sold, lowest, highest,
         np.empty(room), np.empty(room), np.empty(room), np.empty(steps, dtype=np.int64), np.empty(steps),
-        np.empty(most), np.empty(most), np.empty(most), np.empty(most), np.empty(kernel.PIECES + 2),
+        np.empty(most), np.empty(most), np.empty(most), np.empty(most), np.empty(4), np.empty(5),
         charge, discharge, bought, sold, curtailed, energy, value_up, value_down, columns.cost, columns.refused,
         steps=sites * steps * kernel.PIECES,
     )  # fmt: skip

@@ -36,71 +36,37 @@ def rest_flow(buy: float, sell: float, most_bought: float, most_sold: float) -> 
     return 0.0 if buy >= 0.0 else most_bought
 
 
-def marginal(  # noqa: PLR0917 - compiled code knows places, not names
-    flow_kw: float, buy: float, sell: float, most_bought: float, most_sold: float, breach: float, spare_kw: float
-) -> float:
-    """What one more kWh of flow costs, where up to `spare_kw` of solar power may be curtailed."""
-    if spare_kw > 0.0:
-        rest = rest_flow(buy, sell, most_bought, most_sold)
-        if flow_kw < rest:
-            if flow_kw > rest - spare_kw:
-                return 0.0
-            flow_kw += spare_kw
-    if flow_kw >= 0.0:
-        return buy + breach if flow_kw > most_bought else buy
-    return sell - breach if flow_kw < -most_sold else sell
+def prices_of(buy: float, sell: float, least_flow_kw: float, most_flow_kw: float) -> tuple[float, float]:
+    """Both prices; the other one also for the side of the meter that no flow between these two reaches, where selling is dearer."""
+    if sell > buy and least_flow_kw >= 0.0:
+        return buy, buy
+    if sell > buy and most_flow_kw <= 0.0:
+        return sell, sell
+    return buy, sell
 
 
-def insert(edges: Floats, count: int, value: float, low: float, high: float) -> int:
-    """Put a value between the ends of a sorted list, unless it is there or outside; returns how many there are."""
-    if not low < value < high:
-        return count
-    place = count
-    while place > 0 and edges[place - 1] > value:
-        place -= 1
-    if place > 0 and edges[place - 1] == value:
-        return count
-    for index in range(count, place, -1):
-        edges[index] = edges[index - 1]
-    edges[place] = value
-    return count + 1
+def meter(  # noqa: PLR0917 - compiled code knows places, not names
+    buy: float, sell: float, most_bought: float, most_sold: float, breach: float, spare_kw: float, flows_kw: Floats, prices: Floats
+) -> None:
+    """What one more kWh of flow costs, from the largest flow down: `prices[i]` above `flows_kw[i]`, the last below all of them.
 
-
-def kinks_of(  # noqa: PLR0917 - as above
-    net_kw: float, low: float, high: float, buy: float, sell: float, most_bought: float, most_sold: float, spare_kw: float,
-    edges: Floats,
-) -> int:  # fmt: skip
-    """Fill the powers, from `low` to `high`, between which a given kWh changes the cost alike; returns how many there are."""
-    rest = rest_flow(buy, sell, most_bought, most_sold)
-    edges[0], edges[1] = low, high
-    count = insert(edges, 2, 0.0, low, high)
-    for kink in range(5):
-        flow = rest
-        if kink == 0:
-            flow = 0.0
-        elif kink == 1:
-            flow = most_bought
-        elif kink == 2:
-            flow = -most_sold
-        if spare_kw > 0.0 and (kink == 4 or (kink < 3 and flow < rest)):
-            flow -= spare_kw
-        if -ENDLESS < flow < ENDLESS:
-            count = insert(edges, count, net_kw - flow, low, high)
-    return count
-
-
-def pieces_of(  # noqa: PLR0917 - as above
-    numbers: Floats, first: int, load_kw: float, solar_kw: float, buy: float, sell: float, most_bought: float, most_sold: float,
-    lowest: float, highest: float, edges: Floats, slopes: Floats, lengths: Floats, begin: int,
-) -> int:  # fmt: skip
-    """A step's cost as a function of the energy taken from the store (< 0: put in): slopes and lengths from `begin` on, rising.
-
-    `lowest` and `highest` bound what is stored before it: who is still on the way back into the band does not turn round.
-    `edges` is room, and holds the least energy taken in its first place afterwards. Returns how many pieces there are, negative
-    where their slopes do not rise.
+    Where up to `spare_kw` of solar power may be curtailed, the cost does not change for so much below the flow that costs least.
     """
-    hours, wear = numbers[first + HOURS], numbers[first + WEAR] + TIE
-    gain, loss = numbers[first + CHARGE_EFFICIENCY], numbers[first + DISCHARGE_EFFICIENCY]
+    prices[0], prices[4] = buy + breach, sell - breach
+    flows_kw[0], flows_kw[3] = most_bought, -most_sold - spare_kw
+    if sell >= 0.0 or spare_kw <= 0.0:
+        flows_kw[1], flows_kw[2] = 0.0, -most_sold
+        prices[1], prices[2], prices[3] = buy, sell, 0.0
+    elif buy >= 0.0:
+        flows_kw[1], flows_kw[2] = 0.0, -spare_kw
+        prices[1], prices[2], prices[3] = buy, 0.0, sell
+    else:
+        flows_kw[1], flows_kw[2] = most_bought - spare_kw, -spare_kw
+        prices[1], prices[2], prices[3] = 0.0, buy, sell
+
+
+def powers(numbers: Floats, first: int, load_kw: float, solar_kw: float, lowest: float, highest: float) -> tuple[float, float]:  # noqa: PLR0917 - as above
+    """The most that a step may charge and discharge, kW."""
     charge, discharge = numbers[first + CHARGE_KW], numbers[first + DISCHARGE_KW]
     if numbers[first + CHARGE_FROM_GRID] <= 0.0:
         charge = min(charge, solar_kw)
@@ -110,33 +76,44 @@ def pieces_of(  # noqa: PLR0917 - as above
         discharge = 0.0
     if highest > numbers[first + HIGH_KWH] + SLACK_KWH:
         charge = 0.0
+    return charge, discharge
+
+
+def pieces_of(  # noqa: PLR0917 - as above
+    numbers: Floats, first: int, load_kw: float, solar_kw: float, buy: float, sell: float, most_bought: float, most_sold: float,
+    charge: float, discharge: float, flows_kw: Floats, prices: Floats, slopes: Floats, lengths: Floats, begin: int,
+) -> int:  # fmt: skip
+    """A step's cost as a function of the energy taken from the store (< 0: put in): slopes and lengths from `begin` on, rising.
+
+    `flows_kw` and `prices` are room. Returns how many pieces there are, negative where their slopes do not rise.
+    """
+    hours, wear = numbers[first + HOURS], numbers[first + WEAR] + TIE
+    gain, loss = numbers[first + CHARGE_EFFICIENCY], numbers[first + DISCHARGE_EFFICIENCY]
     spare = solar_kw if numbers[first + CURTAILABLE] > 0.0 else 0.0
-    dear, cheap = buy, sell
-    if sell > buy:
-        # convex after all where the step cannot but buy, or cannot but sell
-        if load_kw - solar_kw - discharge >= 0.0:
-            cheap = buy
-        elif load_kw - solar_kw + charge + spare <= 0.0:
-            dear = sell
-        else:
-            return -1
-    count = kinks_of(load_kw - solar_kw, -charge, discharge, dear, cheap, most_bought, most_sold, spare, edges)
-    found, rising = 0, True
-    for index in range(count - 1):
-        width = edges[index + 1] - edges[index]
-        given = 0.5 * (edges[index] + edges[index + 1])
-        price = marginal(load_kw - solar_kw - given, dear, cheap, most_bought, most_sold, numbers[first + BREACH], spare)
-        # energy that is taken lowers the cost of the meter; both ways wear
-        slope = -price * loss + wear if given > 0.0 else -price / gain - wear
-        length = width * hours / loss if given > 0.0 else width * hours * gain
-        if found > 0 and slope == slopes[begin + found - 1]:
-            lengths[begin + found - 1] += length
-        elif length > 0.0:
-            rising = rising and (found == 0 or slope > slopes[begin + found - 1] - 1e-12)
+    net = load_kw - solar_kw
+    dear, cheap = prices_of(buy, sell, net - discharge, net + charge + spare)
+    if cheap > dear:
+        return -1
+    meter(dear, cheap, most_bought, most_sold, numbers[first + BREACH], spare, flows_kw, prices)
+    found, given, part = 0, -charge, 0
+    while given < discharge:
+        end = discharge if part == 4 else min(discharge, net - flows_kw[part])
+        if given < 0.0 < end:
+            end = 0.0
+        if end > given:
+            # energy that is taken lowers the cost of the meter; both ways wear
+            if given < 0.0:
+                slope, length = -prices[part] / gain - wear, (end - given) * hours * gain
+            else:
+                slope, length = -prices[part] * loss + wear, (end - given) * hours / loss
+            if found > 0 and slope < slopes[begin + found - 1] - 1e-12:
+                return -1
             slopes[begin + found], lengths[begin + found] = slope, length
             found += 1
-    edges[0] = -charge * hours * gain
-    return found if rising else -found - 1
+            given = end
+        if part < 4 and given >= net - flows_kw[part]:
+            part += 1
+    return found
 
 
 def merge(  # noqa: PLR0917 - as above
@@ -163,6 +140,10 @@ def merge(  # noqa: PLR0917 - as above
                 next_slopes[found], next_lengths[found] = slope, ends - begins
                 found += 1
         here = there
+        if here >= high:
+            break
+    for rest in range(begin + other, begin + own):
+        places[rest] = here
     return found
 
 
@@ -227,12 +208,8 @@ def flows(  # noqa: PLR0917 - as above
         flow = load_kw[step] - solar_kw[step] + charge[step] - discharge[step]
         curtailed[step] = 0.0
         if numbers[first + CURTAILABLE] > 0.0 and solar_kw[step] > 0.0:
-            low, high = sell[step], buy[step]
-            if low > high and flow >= 0.0:
-                low = high
-            elif low > high:
-                high = low
-            rest = rest_flow(high, low, most_bought[step], most_sold[step])
+            dear, cheap = prices_of(buy[step], sell[step], flow, flow)
+            rest = rest_flow(dear, cheap, most_bought[step], most_sold[step])
             if flow < rest:
                 curtailed[step] = min(rest - flow, solar_kw[step])
                 flow += curtailed[step]
@@ -247,8 +224,9 @@ def flows(  # noqa: PLR0917 - as above
 def _solve(  # noqa: PLR0917 - as above
     sites: int, steps: int, numbers: Floats, load_kw: Floats, solar_kw: Floats, buy: Floats, sell: Floats, most_bought: Floats,
     most_sold: Floats, lowest: Floats, highest: Floats, slopes: Floats, lengths: Floats, places: Floats, counts: Integers, least: Floats,
-    now_slopes: Floats, now_lengths: Floats, next_slopes: Floats, next_lengths: Floats, edges: Floats, charge: Floats, discharge: Floats,
-    bought: Floats, sold: Floats, curtailed: Floats, energy: Floats, value_up: Floats, value_down: Floats, cost: Floats, status: Integers,
+    now_slopes: Floats, now_lengths: Floats, next_slopes: Floats, next_lengths: Floats, flows_kw: Floats, prices: Floats,
+    charge: Floats, discharge: Floats, bought: Floats, sold: Floats, curtailed: Floats, energy: Floats, value_up: Floats,
+    value_down: Floats, cost: Floats, status: Integers,
 ) -> int:  # fmt: skip
     """Plan every site; series are (sites, steps), `numbers` (sites, NUMBERS). Returns how many sites could not be planned."""
     refused = 0
@@ -261,14 +239,16 @@ def _solve(  # noqa: PLR0917 - as above
             here = at + step
             start = numbers[first + START_KWH]
             low, high = (lowest[here - 1], highest[here - 1]) if step > 0 else (start, start)
+            charging, discharging = powers(numbers, first, load_kw[here], solar_kw[here], low, high)
             found = pieces_of(
-                numbers, first, load_kw[here], solar_kw[here], buy[here], sell[here], most_bought[here], most_sold[here], low, high,
-                edges, slopes, lengths, step * PIECES,
+                numbers, first, load_kw[here], solar_kw[here], buy[here], sell[here], most_bought[here], most_sold[here],
+                charging, discharging, flows_kw, prices, slopes, lengths, step * PIECES,
             )  # fmt: skip
             if found < 0:
                 status[site] = NOT_CONVEX
                 break
-            counts[step], least[step] = found, edges[0]
+            counts[step] = found
+            least[step] = -charging * numbers[first + HOURS] * numbers[first + CHARGE_EFFICIENCY]
             count = merge(
                 now_slopes, now_lengths, count, slopes, lengths, places, step * PIECES, found,
                 lowest[here] + least[step], low, high, next_slopes, next_lengths,
@@ -287,4 +267,4 @@ def _solve(  # noqa: PLR0917 - as above
     return refused
 
 
-solve = tiered(_solve, helpers=(rest_flow, marginal, insert, kinks_of, pieces_of, merge, walk, values, flows))
+solve = tiered(_solve, helpers=(rest_flow, prices_of, meter, powers, pieces_of, merge, walk, values, flows))
