@@ -27,7 +27,8 @@ from services.forecaster.model.series import Series, Values, series_from_table
 from services.forecaster.model.split import Fold, Pairs, pairs
 from services.forecaster.service.pooling import ROWS
 from shared.domain.forecast import QUANTILE_LEVELS, Target
-from shared.domain.time import instant64
+from shared.domain.site import Site
+from shared.domain.time import TimeGrid, instant64
 
 SEED = 7
 WINDOW_DAYS = 7
@@ -70,31 +71,33 @@ def newcomers(others: Sequence[Case], new: Sequence[Case], births: Sequence[Indi
 
 def series_of(case: Case) -> Series:
     """A case as the forecaster sees it, features and all."""
-    grid, site = case.grid, case.site
-    own = "load_kw" if case.target is Target.LOAD else "solar_kw"
-    measured = dict.fromkeys(MEASURED.values(), np.nan) | {MEASURED[own]: case.values}
+    series = measured_series(case.site, case.grid, case.target, case.values)
+    hour = (case.start - case.start.astype("datetime64[D]")) // np.timedelta64(1, "h")
+    return replace(
+        series,
+        forecast={column: case.weather[name] for name, column in WEATHER.items() if name in case.weather},
+        forecast_ahead_hours=(hour + np.arange(series.count)) % 24.0 if case.weather else None,
+    )
+
+
+def measured_series(site: Site, grid: TimeGrid, target: Target, values: Values) -> Series:
+    """One target of a site that measures nothing else, with all that its features tell ahead; no weather."""
+    own = "load_kw" if target is Target.LOAD else "solar_kw"
+    measured = dict.fromkeys(MEASURED.values(), np.nan) | {MEASURED[own]: values}
     stamps = pd.DatetimeIndex(grid.starts()).tz_localize("UTC")
     table = build_table(
         readings=pd.DataFrame({"site_id": site.site_id, "device_id": "meter", "timestamp": stamps} | measured), site=site, tariff=None,
         prices={}, holidays=frozenset(), interval=grid.interval, as_of=grid.end + timedelta(days=1), window_days=WINDOW_DAYS,
     )  # fmt: skip
     series = series_from_table(
-        table, catalog(window_days=WINDOW_DAYS), case.target, step=grid.step, start=instant64(grid.start), end=instant64(grid.end)
+        table, catalog(window_days=WINDOW_DAYS), target, step=grid.step, start=instant64(grid.start), end=instant64(grid.end)
     )
-    hour = (case.start - case.start.astype("datetime64[D]")) // np.timedelta64(1, "h")
-    return replace(
-        series,
-        ahead={**series.ahead, **_azimuth(case)},
-        forecast={column: case.weather[name] for name, column in WEATHER.items() if name in case.weather},
-        forecast_ahead_hours=(hour + np.arange(series.count)) % 24.0 if case.weather else None,
-    )
+    return replace(series, ahead={**series.ahead, **_azimuth(site, grid)}) if target is Target.SOLAR else series
 
 
-def _azimuth(case: Case) -> dict[str, Values]:
-    """Clockwise from north, in the middle of each hour."""
-    if case.target is Target.LOAD:
-        return {}
-    over = sun_over(case.grid, [case.site])
+def _azimuth(site: Site, grid: TimeGrid) -> dict[str, Values]:
+    """Clockwise from north, in the middle of each step."""
+    over = sun_over(grid, [site])
     middle = slice(over.parts // 2, None, over.parts)
     return {"sun_azimuth_deg": np.degrees(np.arctan2(over.east[0, middle], over.north[0, middle])) % 360.0}
 
