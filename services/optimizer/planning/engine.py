@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.optimizer.planning.exact import solve as exact
 from services.optimizer.planning.expectation import assumed_spread
 from services.optimizer.planning.lp import solve
 from services.optimizer.planning.problem import Array, Problem
@@ -46,8 +47,13 @@ def decide(problem: Problem, *, scenarios: Scenarios | None = None, time_limit_s
 
 
 def flows_for(problem: Problem, *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> tuple[Solution, tuple[str, ...]]:
-    """The cheapest flows; when the solver has none in its time, the self-consumption rule's, and what to say of it."""
+    """The cheapest flows; when no engine has them in its time, the self-consumption rule's, and what to say of it.
+
+    The exact engine answers where it can, the solver everything else.
+    """
     try:
+        if exact.suits(problem) and (found := exact.solve(problem)) is not None:
+            return found, ()
         return solve(problem, time_limit_seconds=time_limit_seconds), ()
     except SolverError as trouble:
         return by_rule(problem), (f"{trouble}; the plan follows the self-consumption rule",)

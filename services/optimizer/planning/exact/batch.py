@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.optimizer.planning.band import band
 from services.optimizer.planning.exact import kernel
+from services.optimizer.planning.exact.calm import Choice
 from services.optimizer.planning.problem import Array, Problem
 
 _SERIES = ("load_kw", "solar_kw", "import_price", "export_price", "import_limit_kw", "export_limit_kw", "lowest_kwh", "highest_kwh")
@@ -104,6 +105,36 @@ def plan_columns(batch: Batch, *, into: Columns | None = None, threads: int = 1)
         with ThreadPoolExecutor(len(parts)) as pool:
             list(pool.map(lambda part: _plan(batch.part(part), columns.part(part)), parts))
     return columns
+
+
+def choices(batch: Batch, site: int) -> list[Choice]:
+    """What each step of one site of a convex batch may take from the store."""
+    numbers, room = batch.numbers[site].tolist(), (np.empty(4), np.empty(5))
+    slopes, lengths = np.empty(kernel.PIECES), np.empty(kernel.PIECES)
+    low, high = (
+        np.concatenate(([numbers[kernel.START_KWH]], bound[site, :-1])).tolist() for bound in (batch.lowest_kwh, batch.highest_kwh)
+    )
+    rows = zip(*(getattr(batch, name)[site].tolist() for name in _SERIES[:6]), low, high, strict=True)
+    found = []
+    for load, solar, buy, sell, most_bought, most_sold, lowest, highest in rows:
+        charge, discharge = kernel.powers(numbers, 0, load, solar, lowest, highest)
+        count = kernel.pieces_of(
+            numbers, 0, load, solar, buy, sell, most_bought, most_sold, charge, discharge, *room, slopes, lengths, 0
+        )  # fmt: skip
+        least = -charge * numbers[kernel.HOURS] * numbers[kernel.CHARGE_EFFICIENCY]
+        found.append(Choice(least_kwh=least, slopes=slopes[:count].tolist(), lengths=lengths[:count].tolist()))
+    return found
+
+
+def flows(batch: Batch, site: int, energy_kwh: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """Charge, discharge, import, export and curtailed kW of one site that follow from what it stores at the end of each step."""
+    load, solar, buy, sell, most_bought, most_sold = (getattr(batch, name)[site] for name in _SERIES[:6])
+    charge, discharge, bought, sold, curtailed = (np.empty(batch.steps) for _ in range(5))
+    kernel.flows(
+        batch.numbers[site], 0, 0, batch.steps, load, solar, buy, sell, most_bought, most_sold, energy_kwh,
+        charge, discharge, bought, sold, curtailed,
+    )  # fmt: skip
+    return charge, discharge, bought, sold, curtailed
 
 
 def _plan(batch: Batch, columns: Columns) -> None:
