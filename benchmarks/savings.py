@@ -140,7 +140,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep forecasts there, and take those that it holds")
     parser.add_argument("--homes", nargs="+", default=(), metavar="NAME", help="only homes whose names begin so")
     parser.add_argument("--tariffs", nargs="+", default=(*TARIFFS, OWN), choices=(*TARIFFS, OWN), help="only these (default: all)")
-    parser.add_argument("--days", type=int, metavar="N", help="only so many days of each home, in weeks spread over its time")
+    parser.add_argument(
+        "--days", type=int, metavar="N", help="only about so many days of each home, in parts of four weeks spread over its time"
+    )
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_DAYS} days of {', '.join(QUICK_HOMES)}: for CI")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the same figures there")
     return parser.parse_args(argv)

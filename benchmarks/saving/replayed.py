@@ -17,7 +17,8 @@ from shared.domain.time import TimeGrid
 Advance = Callable[[], None]
 """Called after every plan."""
 INITIAL_SOC_PERCENT = 50.0
-WEEK_DAYS = 7
+PART_DAYS = 28
+"""In a shorter part what is left in the battery at its end would count for too much."""
 NONE, SELF, TIMER, PLANNED, FORESIGHT = "no_battery", "self_consumption", "time_of_use_timer", "planned", "perfect_foresight"
 SET_POINTS, KNOWING = "planned_set_points", "planned_knowing"
 """Hourly plans followed blindly, and hourly plans that know what comes, executed by value."""
@@ -56,12 +57,12 @@ class Outcome:
 
 
 def parts(first: int, count: int, *, per_day: int, days: int | None) -> list[slice]:
-    """All steps from the first on in whole days, or weeks of them, evenly spread, that make so many days."""
+    """All steps from the first on in whole days, or about so many days in parts that are evenly spread over them."""
     whole = (count - first) // per_day
     if days is None or days >= whole:
         return [slice(first, first + whole * per_day)]
-    weeks, length = max(1, days // WEEK_DAYS), min(days, WEEK_DAYS)
-    begins = ((np.arange(weeks) + 0.5) * whole / weeks - length / 2).astype(int)
+    number, length = max(1, days // PART_DAYS), min(days, PART_DAYS)
+    begins = ((np.arange(number) + 0.5) * whole / number - length / 2).astype(int)
     return [slice(first + int(at) * per_day, first + int(at + length) * per_day) for at in begins]
 
 
