@@ -130,6 +130,10 @@ class HybridInverter:
         require_between("inverting_efficiency", self.inverting_efficiency, 1e-3, 1.0)
         require_between("rectifying_efficiency", self.rectifying_efficiency, 1e-3, 1.0)
 
+    def to_house_kw(self, direct_kw: Array) -> Array:
+        """What a surplus (> 0) or deficit of direct current is on the other side, shape as given."""
+        return np.where(direct_kw > 0, direct_kw * self.inverting_efficiency, direct_kw / self.rectifying_efficiency)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taper:

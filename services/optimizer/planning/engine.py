@@ -7,7 +7,7 @@ import numpy as np
 
 from services.optimizer.planning.exact import solve as exact
 from services.optimizer.planning.expectation import assumed_spread
-from services.optimizer.planning.lp import solve
+from services.optimizer.planning.milp.solve import solve
 from services.optimizer.planning.problem import Array, Problem
 from services.optimizer.planning.rules import self_consumption_power_kw
 from services.optimizer.planning.solution import Solution, SolverError

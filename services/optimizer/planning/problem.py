@@ -129,8 +129,20 @@ class Problem:
             self._require_series("carbon_intensity_g_kwh", low=0.0)
         elif self.objective is Objective.CARBON or self.carbon_price_per_kg:
             raise InvalidValueError("carbon_intensity_g_kwh", None, "must be given, one value for each step, when carbon counts")
+        self._require_taper()
+        for store in self.devices.thermal:
+            if not len(store.demand_kw) == len(store.cop) == self.grid.count:
+                raise InvalidValueError(f"demand_kw and cop of {store.name}", len(store.demand_kw), f"must have {self.grid.count} values")
         if self.demand is not None and not len(self.demand.clocked_interval) == len(self.demand.month) == self.grid.count:
             raise InvalidValueError("demand terms", len(self.demand.month), f"must have one value for each of the {self.grid.count} steps")
+
+    def _require_taper(self) -> None:
+        """A curve says what holds at every state of charge that can occur."""
+        low = min(self.initial_soc_percent, self.battery.min_soc_percent)
+        high = max(self.initial_soc_percent, self.battery.max_soc_percent)
+        for name, points in (("charge taper", self.taper.charge), ("discharge taper", self.taper.discharge)):
+            if points and not points[0][0] <= low <= high <= points[-1][0]:
+                raise InvalidValueError(name, points, f"must reach from {low:g} to {high:g} percent")
 
     def _require_series(self, name: str, *, low: float | None = None) -> None:
         values = getattr(self, name)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.optimizer.planning import lp
 from services.optimizer.planning.engine import flows_for
 from services.optimizer.planning.exact import kernel
 from services.optimizer.planning.exact.batch import Batch, Columns, plan_columns
 from services.optimizer.planning.exact.solve import solve, suits
+from services.optimizer.planning.milp import solve as solver
 from services.optimizer.planning.problem import DemandTerms, Objective, Problem
 from services.optimizer.planning.solution import Solution
 from shared.domain.site import BatterySpec
@@ -69,7 +69,7 @@ def test_whatever_both_engines_can_solve_costs_the_same(problem: Problem) -> Non
     found = solve(problem)
     assume(found is not None)
     assert found is not None
-    assert steering_cost(problem, found) == pytest.approx(steering_cost(problem, lp.solve(problem)), rel=1e-6, abs=5e-5)
+    assert steering_cost(problem, found) == pytest.approx(steering_cost(problem, solver.solve(problem)), rel=1e-6, abs=5e-5)
 
 
 def test_random_homes_cost_what_the_solver_says_to_a_millionth() -> None:
@@ -80,7 +80,7 @@ def test_random_homes_cost_what_the_solver_says_to_a_millionth() -> None:
         if found is not None:
             compared += 1
             # what the solver's preference for doing nothing costs is far less than its tolerance
-            assert steering_cost(problem, found) == pytest.approx(steering_cost(problem, lp.solve(problem)), rel=1e-6, abs=1e-6)
+            assert steering_cost(problem, found) == pytest.approx(steering_cost(problem, solver.solve(problem)), rel=1e-6, abs=1e-6)
     assert compared > 40
 
 
@@ -212,8 +212,8 @@ def switches(power_kw: np.ndarray) -> int:
 @settings(max_examples=10, deadline=None)
 def test_no_course_of_equal_cost_switches_less(prices: list[float], load: list[int]) -> None:
     problem = a_problem(
-        steps=6, step=timedelta(hours=1), load_kw=load, import_price_per_kwh=prices, export_price_per_kwh=0.0, battery=replace(IDEAL, wear_cost_per_kwh=0.001),
-        initial_soc_percent=0.0,
+        steps=6, step=timedelta(hours=1), load_kw=load, import_price_per_kwh=prices, export_price_per_kwh=0.0,
+        battery=replace(IDEAL, wear_cost_per_kwh=0.001), initial_soc_percent=0.0,
     )  # fmt: skip
     found = solve(problem)
     assert found is not None

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from services.optimizer.planning.account import plan_cost
 from services.optimizer.planning.engine import decide, guides
 from services.optimizer.planning.expectation import assumed_spread
-from services.optimizer.planning.lp import solve
+from services.optimizer.planning.milp.solve import solve
 from services.optimizer.planning.problem import DemandTerms, Objective, Problem
 from services.optimizer.planning.value import Scenarios, curve_after, value_function
 from shared.domain.site import GridConnection

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from services.optimizer.planning.account import plan_cost
-from services.optimizer.planning.lp import solve
+from services.optimizer.planning.milp.solve import solve
 from services.optimizer.planning.plan import Plan, make_plan
 from services.optimizer.planning.problem import DemandTerms, Problem
 from services.optimizer.planning.solution import SolverError
